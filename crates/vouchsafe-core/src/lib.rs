@@ -1,1 +1,6 @@
-//! Placeholder, replaced at once.
+//! The decision: what an agent is, what is known of it, and whether it may enter.
+//!
+//! Takes plain values and gives plain values. It must not touch Kubernetes clients, clocks, the environment, files or the network.
+
+pub mod digest;
+pub mod surface;
