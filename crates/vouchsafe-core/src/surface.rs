@@ -5,15 +5,30 @@
 //! of meaningless fields; everything else is in it.
 
 mod advise;
+mod binding;
 mod claim;
 mod component;
+mod container;
 mod content;
 mod declaration;
+mod declared;
 mod diff;
+mod downward;
+mod env;
+mod env_from;
 mod expression;
+mod fields;
+mod image;
+mod loader;
+mod mount;
+mod part;
+mod places;
+mod pod;
 mod problem;
+mod reading;
 mod resolve;
 mod template;
+mod volume;
 
 pub use self::{
     advise::advise,
@@ -25,8 +40,9 @@ pub use self::{
         Prompt, Source, Tool, ToolServer, WorkloadReference,
     },
     diff::{Change, ChangeKind},
+    loader::Objects,
     problem::{Problem, ProblemReason},
-    resolve::{Resolved, Workload, resolve},
+    resolve::{Resolved, Workload, of_pod, resolve},
     template::pod_template,
 };
 

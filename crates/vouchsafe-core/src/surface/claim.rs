@@ -60,6 +60,11 @@ pub(super) fn check(mut components: Vec<Component>) -> Result<Surface, ClaimErro
     }
 }
 
+/// Whether the digests of this facet are of bytes, so that there is no value.
+pub(super) fn of_bytes(facet: Facet) -> bool {
+    matches!(facet, Facet::Image | Facet::Config | Facet::Prompt)
+}
+
 fn check_one(component: &Component) -> Result<(), ClaimError> {
     let (facet, name) = (component.facet, || component.name.clone());
     if component.name.is_empty() || component.name.len() > MAX_NAME {
@@ -73,7 +78,7 @@ fn check_one(component: &Component) -> Result<(), ClaimError> {
         return Err(ClaimError::Summary(facet, name()));
     }
     let Some(value) = &component.value else { return Ok(()) };
-    if matches!(facet, Facet::Image | Facet::Config | Facet::Prompt) {
+    if of_bytes(facet) {
         return Err(ClaimError::UnexpectedValue(facet, name()));
     }
     if value.to_string().len() > MAX_VALUE {

@@ -13,7 +13,7 @@ const LISTS: [(Facet, &str, bool); 11] = [
     (Facet::Pod, "pods", true),
     (Facet::Config, "config", false),
     (Facet::Prompt, "prompts", false),
-    (Facet::Model, "models", false),
+    (Facet::Model, "models", true),
     (Facet::ToolServer, "toolServers", true),
     (Facet::Tool, "tools", true),
     (Facet::Delegate, "delegates", true),
@@ -36,13 +36,10 @@ impl Surface {
             input.insert("agent".to_owned(), value);
         }
         for (facet, name, needs_value) in LISTS {
-            let missing: Vec<_> = self
-                .of(facet)
-                .filter(|component| needs_value && lacks_value(component))
-                .map(label)
-                .collect();
+            let declared = agent.and_then(|agent| agent.value.as_ref()?.get(name));
+            let lacking = |component: &&Component| needs_value && lacks_value(component, declared);
+            let missing: Vec<_> = self.of(facet).filter(lacking).map(label).collect();
             if missing.is_empty() {
-                let declared = agent.and_then(|agent| agent.value.as_ref()?.get(name));
                 input.insert(
                     name.to_owned(),
                     self.of(facet).map(|component| element(component, declared)).collect(),
@@ -56,8 +53,10 @@ impl Surface {
     }
 }
 
-fn lacks_value(component: &Component) -> bool {
-    component.value.is_none() && component.resolution != Resolution::Unresolved
+/// A model that is pinned by digest has no value: what is known of it is in the Agent's.
+fn lacks_value(component: &Component, declared: Option<&Value>) -> bool {
+    let known = component.value.is_some() || declared.is_some_and(|by_name| by_name.get(&component.name).is_some());
+    !known && component.resolution != Resolution::Unresolved
 }
 
 fn label(component: &Component) -> String {
