@@ -194,3 +194,52 @@ impl TryFrom<String> for ReleaseDigest {
         text.parse()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    #[test]
+    fn a_digest_is_written_and_read() {
+        assert_eq!(Digest::of(b"").to_string(), EMPTY);
+        assert_eq!(EMPTY.parse::<Digest>().unwrap(), Digest::of(b""));
+        assert_eq!(serde_json::to_value(Digest::of(b"")).unwrap(), json!(EMPTY));
+        let release = format!("v1:{EMPTY}").parse::<ReleaseDigest>().unwrap();
+        assert_eq!(
+            release.promotion_name("refund"),
+            "refund-e3b0c44298fc1c149afbf4c8996fb924"
+        );
+        assert_eq!(
+            serde_json::from_value::<ReleaseDigest>(json!(release.to_string())).unwrap(),
+            release
+        );
+    }
+
+    #[test]
+    fn only_the_exact_form_is_read() {
+        for wrong in [
+            "",
+            "sha256:",
+            "e3b0",
+            &EMPTY.to_uppercase(),
+            &EMPTY.replace("sha256", "sha512"),
+            &format!("{EMPTY}0"),
+            &EMPTY.replace('e', "g"),
+        ] {
+            assert!(wrong.parse::<Digest>().is_err(), "{wrong}");
+        }
+        assert!(EMPTY.parse::<ReleaseDigest>().is_err());
+        assert!(format!("v2:{EMPTY}").parse::<ReleaseDigest>().is_err());
+    }
+
+    #[test]
+    fn json_is_hashed_in_canonical_form() {
+        assert_eq!(
+            Digest::of_json(&json!({"b": 1.0, "a": "é"})),
+            Digest::of(r#"{"a":"é","b":1}"#.as_bytes())
+        );
+    }
+}

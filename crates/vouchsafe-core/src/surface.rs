@@ -28,6 +28,8 @@ mod problem;
 mod reading;
 mod resolve;
 mod template;
+#[cfg(test)]
+mod tests;
 mod volume;
 
 pub use self::{

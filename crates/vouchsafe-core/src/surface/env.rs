@@ -122,7 +122,8 @@ fn one(reading: &mut Reading<'_, '_>, item: &Value, who: &Who<'_>, field: &str) 
                     &who.label,
                     text(source, "name"),
                 );
-                let entry = json!({"secretKey": text(source, "key"), "with": beside(source, &["name", "key"])});
+                let with = Some(beside(source, &["name", "key"])).filter(|with| !with.is_empty());
+                let entry = json!({"secretKey": text(source, "key"), "with": with});
                 plain(entry, None)
             }
             "fieldRef" | "resourceFieldRef" => plain(json!({kind: downward::field(reading.template, source)}), None),
@@ -157,7 +158,11 @@ fn config_key(reading: &mut Reading<'_, '_>, source: &Value, variable: Variable)
         _ => None,
     };
     if let Some(blob) = blob {
-        let (entry, text) = verbatim(&blob);
+        let unknown = beside(source, &["name", "key", "optional"]);
+        let (entry, text) = match verbatim(&blob) {
+            (entry, text) if unknown.is_empty() => (entry, text),
+            (entry, _) => (json!({"configMapKey": entry, "with": unknown}), None),
+        };
         return Variable {
             entry,
             text,

@@ -99,11 +99,11 @@ fn one(
             message,
             "add the volume, or correct its name",
         );
-        return json!({"kind": "missing", "with": rest});
+        return entry_of("missing", rest, json!({}));
     };
     let secret = volume.only_secret();
     if let Some(name) = binding::of_mount(reading, mount.path, secret, who, &mount.field) {
-        return json!({"kind": volume.kind, "with": rest, "binding": name});
+        return entry_of(&volume.kind, rest, json!({"binding": name}));
     }
     if volume.kind == "image" {
         let reference = volume.raw.get("image").map_or("", |image| text(image, "reference"));
@@ -114,7 +114,7 @@ fn one(
         image::read(reading, &name, reference, &field);
     }
     if !volume.has_files() {
-        return json!({"kind": volume.kind, "with": rest});
+        return entry_of(&volume.kind, rest, json!({}));
     }
     let files = volume.files(reading);
     if files.unresolved {
@@ -126,17 +126,23 @@ fn one(
             json!({"unresolved": volume.kind}),
         ));
     }
-    let mut entry = json!({"kind": volume.kind});
-    if let Some(entry) = entry.as_object_mut() {
-        let mut absent = files.absent.clone();
-        absent.sort_by_key(Value::to_string);
-        // Which file of the volume it is shows in the content; its name there does not matter.
-        rest.remove("subPath");
-        entry.insert("with".to_owned(), Value::Object(rest));
-        entry.extend((!absent.is_empty()).then(|| ("absent".to_owned(), Value::Array(absent))));
-    }
+    // Which file of the volume it is shows in the content; its name there does not matter.
+    rest.remove("subPath");
+    let mut absent = files.absent.clone();
+    absent.sort_by_cached_key(Value::to_string);
+    let absent = (!absent.is_empty()).then_some(absent);
+    let entry = entry_of(&volume.kind, rest, json!({"absent": absent}));
     emit(reading, mount, selected(mount, files), who);
     entry
+}
+
+/// What is hashed of a mount: the kind of its volume, what is left of its own fields, and facts of ours. Nulls are left out later.
+fn entry_of(kind: &str, rest: Map<String, Value>, mut facts: Value) -> Value {
+    if let Some(facts) = facts.as_object_mut() {
+        facts.insert("kind".to_owned(), json!(kind));
+        facts.extend((!rest.is_empty()).then(|| ("with".to_owned(), Value::Object(rest))));
+    }
+    facts
 }
 
 /// The files by the absolute paths at which the container sees them.

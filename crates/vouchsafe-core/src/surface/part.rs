@@ -50,7 +50,8 @@ pub(super) fn unresolved(facet: Facet, name: &str, known: Value) -> Component {
     }
 }
 
-/// The value with what is too long for people, or not exact in canonical JSON, replaced by what stands for it.
+/// The value with what is too long for people, or not exact in canonical JSON, replaced by what stands for it; and without nulls, which
+/// do not survive `kubectl apply`.
 fn folded(value: Value) -> Value {
     match value {
         Value::String(text) if text.len() > MAX_TEXT => {
@@ -58,7 +59,10 @@ fn folded(value: Value) -> Value {
         }
         Value::Number(number) if !exact(&number) => json!({"number": number.to_string()}),
         Value::Array(items) => items.into_iter().map(folded).collect(),
-        Value::Object(fields) => fields.into_iter().map(|(key, field)| (key, folded(field))).collect(),
+        Value::Object(fields) => {
+            let kept = fields.into_iter().filter(|(_, field)| !field.is_null());
+            Value::Object(kept.map(|(key, field)| (key, folded(field))).collect())
+        }
         other => other,
     }
 }
