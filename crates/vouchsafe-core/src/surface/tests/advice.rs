@@ -21,7 +21,7 @@ fn check(case: &Case, manifests: &[Value], expected: &[(&str, &str)]) {
     assert_eq!(found, expected, "{problems:#?}");
 }
 
-fn config(name: &str, immutable: bool, annotations: Value) -> Value {
+fn config(name: &str, immutable: bool, annotations: &Value) -> Value {
     json!({"kind": "ConfigMap", "metadata": {"name": name, "annotations": annotations}, "immutable": immutable})
 }
 
@@ -32,12 +32,12 @@ fn configuration_is_named_by_content_and_kept() {
     check(&refund(), &[], &[]);
     check(
         &refund(),
-        &[config("prompts-abc12", false, kept.clone())],
+        &[config("prompts-abc12", false, &kept)],
         &[("ConfigEditedInPlace", volume)],
     );
     check(
         &refund(),
-        &[config("prompts-abc12", true, json!({}))],
+        &[config("prompts-abc12", true, &json!({}))],
         &[("ConfigNotKept", "metadata.annotations")],
     );
     for annotations in [
@@ -48,13 +48,13 @@ fn configuration_is_named_by_content_and_kept() {
     ] {
         check(
             &refund(),
-            &[json!({"kind": "List", "items": [config("prompts-abc12", true, annotations)]})],
+            &[json!({"kind": "List", "items": [config("prompts-abc12", true, &annotations)]})],
             &[],
         );
     }
     for name in ["prompts-7g2t9kfbm4", "prompts-0a1b2c3d"] {
         let hashed = refund().with(|case| *case.spec("/volumes/0/configMap/name") = json!(name));
-        check(&hashed, &[config(name, false, kept.clone())], &[]);
+        check(&hashed, &[config(name, false, &kept)], &[]);
     }
 }
 

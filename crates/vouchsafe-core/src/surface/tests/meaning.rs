@@ -66,7 +66,7 @@ fn scheduling_resources_and_delivery_mean_nothing() {
     }
     same(|case| insert(&mut case.object()["spec"], "replicas", json!(9)));
     same(|case| {
-        case.object()["spec"]["template"]["metadata"] = json!({"labels": {"a": "b"}, "annotations": {"c": "d"}})
+        case.object()["spec"]["template"]["metadata"] = json!({"labels": {"a": "b"}, "annotations": {"c": "d"}});
     });
     same(|case| *case.spec("/containers/0/livenessProbe") = json!({"tcpSocket": {"port": 1}, "periodSeconds": 3}));
     same(|case| insert(case.spec("/containers/0/readinessProbe"), "periodSeconds", json!(3)));
@@ -98,7 +98,7 @@ fn what_runs_means_everything() {
                 case.spec("/containers/0/livenessProbe"),
                 "exec",
                 json!({"command": ["evil"]}),
-            )
+            );
         },
         &container,
     );
@@ -112,7 +112,7 @@ fn what_runs_means_everything() {
                 case.spec("/containers/0/lifecycle"),
                 "postStart",
                 json!({"exec": {"command": ["evil"]}}),
-            )
+            );
         },
         &container,
     );
@@ -124,6 +124,10 @@ fn what_runs_means_everything() {
         |case| *case.spec("/containers/0/volumeMounts/3/mountPath") = json!("/temp"),
         &[container[0], "Changed Pod server"],
     );
+}
+
+#[test]
+fn what_the_pod_shares_means_everything() {
     for key in [
         "hostNetwork",
         "hostPID",
@@ -193,7 +197,7 @@ fn content_is_bytes_wherever_they_come_from() {
             case.config(
                 "prompts-abc12",
                 &[("system.md", "Refund all."), ("style.md", "Be brief.")],
-            )
+            );
         },
         &["Changed Prompt system"],
     );
@@ -202,7 +206,7 @@ fn content_is_bytes_wherever_they_come_from() {
             case.config(
                 "prompts-abc12",
                 &[("system.md", "Refund politely."), ("style.md", "Be rude.")],
-            )
+            );
         },
         &["Changed Config server/agent:/etc/agent/style.md"],
     );
@@ -211,7 +215,7 @@ fn content_is_bytes_wherever_they_come_from() {
             case.config(
                 "prompts-abc12",
                 &[("system.md", "Refund politely."), ("style.md", "Be brief."), ("x", "")],
-            )
+            );
         },
         &["Added Config server/agent:/etc/agent/x"],
     );
@@ -247,7 +251,7 @@ fn env_from_is_expanded() {
         case.spec("/containers/0/env")
             .as_array_mut()
             .unwrap()
-            .push(json!({"name": "P_A", "value": "1"}))
+            .push(json!({"name": "P_A", "value": "1"}));
     });
     assert_eq!(with(&[("A", "1")]).digest(), literal.digest());
     assert_ne!(with(&[("A", "2")]).digest(), literal.digest());
