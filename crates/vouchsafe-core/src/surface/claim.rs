@@ -13,6 +13,9 @@ pub enum ClaimError {
     /// A name is empty or too long.
     #[error("the name of a {0} has {1} bytes, from 1 to {MAX_NAME} are allowed")]
     Name(Facet, usize),
+    /// A name or a summary has control characters, which could steer a terminal.
+    #[error("the name or summary of a {0} has control characters")]
+    Control(Facet),
     /// A summary is too long.
     #[error("the summary of {0} `{1}` is longer than {MAX_SUMMARY} characters")]
     Summary(Facet, String),
@@ -69,6 +72,13 @@ fn check_one(component: &Component) -> Result<(), ClaimError> {
     let (facet, name) = (component.facet, || component.name.clone());
     if component.name.is_empty() || component.name.len() > MAX_NAME {
         return Err(ClaimError::Name(facet, component.name.len()));
+    }
+    let words = component
+        .name
+        .chars()
+        .chain(component.summary.iter().flat_map(|summary| summary.chars()));
+    if words.into_iter().any(char::is_control) {
+        return Err(ClaimError::Control(facet));
     }
     if component
         .summary

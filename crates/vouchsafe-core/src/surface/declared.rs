@@ -224,10 +224,7 @@ fn data_use(declaration: &Declaration, data: &DataUse, index: usize, notes: &mut
         ));
     }
     let value = json!({"classification": data.classification, "access": access, "through": through, "encryption": data.encryption});
-    let summary = data
-        .purpose
-        .as_ref()
-        .map(|purpose| purpose.chars().take(super::MAX_SUMMARY).collect());
+    let summary = data.purpose.as_ref().map(|purpose| part::summary(purpose));
     Component {
         summary,
         ..part::of_value(Facet::Data, &data.name, resolution, value)

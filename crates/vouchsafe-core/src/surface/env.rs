@@ -127,6 +127,7 @@ fn one(reading: &mut Reading<'_, '_>, item: &Value, who: &Who<'_>, field: &str) 
                 plain(entry, None)
             }
             "fieldRef" | "resourceFieldRef" => plain(json!({kind: downward::field(reading.template, source)}), None),
+            "fileKeyRef" => plain(json!({kind: beside(source, &[])}), None),
             _ => plain(json!({kind: source}), None),
         },
         _ => plain(json!({"valueFrom": from}), None),

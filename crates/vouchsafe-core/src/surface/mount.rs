@@ -240,8 +240,11 @@ fn declared(reading: &mut Reading<'_, '_>, mount: &Mount<'_>, path: &str, file: 
     !prompts.is_empty()
 }
 
-/// Whether another mount lies deeper over this path.
+/// Whether another mount lies deeper over this path, or the path is only known when the container starts.
 fn shadowed(mount: &Mount<'_>, path: &str) -> bool {
+    if !text(mount.raw, "subPathExpr").is_empty() {
+        return true;
+    }
     let own = absolute(mount.path).len();
     let covers = |other: &String| {
         path.strip_prefix(other.as_str())

@@ -26,7 +26,7 @@ pub(super) fn of_value(facet: Facet, name: &str, resolution: Resolution, value: 
 
 /// A component that is known by a digest alone.
 pub(super) fn of_digest(facet: Facet, name: &str, digest: Digest, summary: Option<&str>) -> Component {
-    let summary = summary.map(|text| text.chars().take(MAX_SUMMARY).collect());
+    let summary = summary.map(self::summary);
     Component {
         facet,
         name: bounded(name),
@@ -35,6 +35,14 @@ pub(super) fn of_digest(facet: Facet, name: &str, digest: Digest, summary: Optio
         value: None,
         summary,
     }
+}
+
+/// Words for people, within their bound and without control characters.
+pub(super) fn summary(text: &str) -> String {
+    text.chars()
+        .filter(|letter| !letter.is_control())
+        .take(MAX_SUMMARY)
+        .collect()
 }
 
 /// A component that could not be pinned down; `known` is what can be said of it, no object's name in it.
@@ -76,16 +84,17 @@ pub(super) fn exact(number: &serde_json::Number) -> bool {
     }
 }
 
-/// A name within its bound: of a longer one the beginning and the digest of the whole.
+/// A name within its bound and without control characters, which could steer a terminal: of another one the beginning and the digest of
+/// the whole.
 fn bounded(name: &str) -> String {
     if name.is_empty() {
         return "-".to_owned();
     }
-    if name.len() <= MAX_NAME {
+    if name.len() <= MAX_NAME && !name.contains(char::is_control) {
         return name.to_owned();
     }
     let mut kept = String::new();
-    for letter in name.chars().take_while(|letter| !letter.is_control()) {
+    for letter in name.chars().filter(|letter| !letter.is_control()) {
         if kept.len() + letter.len_utf8() > MAX_NAME - 80 {
             break;
         }

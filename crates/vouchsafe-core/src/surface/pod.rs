@@ -82,10 +82,6 @@ fn shared(reading: &mut Reading<'_, '_>, volumes: Volumes<'_>) -> Vec<Value> {
     let mut shared = Vec::new();
     for (name, volume) in &by_name {
         let mounts = uses.get(name).unwrap_or(&none);
-        // A claim without a mount is no part of the pod; nor is it in the manifest of the pod itself.
-        if mounts.is_empty() && volume.raw.is_null() {
-            continue;
-        }
         if mounts.is_empty() {
             unmounted_image(reading, volume);
         }

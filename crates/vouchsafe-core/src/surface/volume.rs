@@ -61,17 +61,26 @@ pub(super) fn all<'a>(
             },
         )
     };
-    let mut volumes: BTreeMap<_, _> = claims.iter().map(claimed).collect();
+    let mut volumes = BTreeMap::new();
     for (index, raw) in list(spec, "volumes") {
         let at = format!("{}spec.volumes[{index}]", reading.prefix);
         let source = describe(reading.template, raw);
-        let kind = source
-            .as_object()
-            .and_then(|fields| fields.keys().next().cloned())
-            .unwrap_or_default();
+        let kind = kind_of(&source).to_owned();
         volumes.insert(text(raw, "name"), Volume { raw, at, source, kind });
     }
+    // The StatefulSet controller puts its claims in the place of volumes with their names.
+    volumes.extend(claims.iter().map(claimed));
     volumes
+}
+
+/// The word for a volume; one whose content is known is never hidden by a field beside it.
+fn kind_of(source: &Value) -> &str {
+    let known = ["configMap", "secret", "projected", "image"]
+        .into_iter()
+        .find(|kind| source.get(kind).is_some());
+    known
+        .or_else(|| source.as_object()?.keys().next().map(String::as_str))
+        .unwrap_or_default()
 }
 
 /// What a volume is, without names of objects and without content.

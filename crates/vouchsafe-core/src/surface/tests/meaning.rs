@@ -425,3 +425,54 @@ fn a_pod_of_a_stateful_set_equals_its_template() {
     *job.object() = json!({"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": pod}}}});
     assert_eq!(job.digest(), set.digest());
 }
+
+#[test]
+fn a_field_beside_a_volume_does_not_hide_its_content() {
+    let with = |prompt: &str| {
+        refund().with(|case| {
+            insert(case.spec("/volumes/0"), "aFutureField", json!(true));
+            case.config("prompts-abc12", &[("system.md", prompt)]);
+        })
+    };
+    assert_ne!(with("a").digest(), with("b").digest());
+}
+
+#[test]
+fn projected_sources_are_read_one_by_one() {
+    let sources = json!([
+        {"configMap": {"name": "prompts-abc12", "items": [{"key": "system.md", "path": "system.md"}]}},
+        {"serviceAccountToken": {"path": "token", "audience": "crm"}},
+        {"downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}},
+        {"configMap": {"name": "absent", "optional": true}},
+    ]);
+    let case =
+        refund().with(|case| *case.spec("/volumes/0") = json!({"name": "prompts", "projected": {"sources": sources}}));
+    let resolved = case.resolve();
+    assert_eq!(reasons(&resolved), Vec::<&str>::new());
+    let stored = case.clone().with(|case| {
+        *case.spec("/volumes/0/projected/sources/1/serviceAccountToken") =
+            json!({"path": "token", "audience": "crm", "expirationSeconds": 3600});
+        *case.spec("/volumes/0/projected/sources/2/downwardAPI/items/0/fieldRef") =
+            json!({"fieldPath": "metadata.labels", "apiVersion": "v1"});
+        insert(case.spec("/volumes/0/projected"), "defaultMode", json!(420));
+        case.object()["spec"]["template"]["metadata"]["labels"]["pod-template-hash"] = json!("6f9c");
+    });
+    assert_eq!(case.digest(), stored.digest());
+    for (pointer, value) in [
+        ("/1/serviceAccountToken/audience", "vault"),
+        ("/0/configMap/items/0/path", "other.md"),
+    ] {
+        let pointer = format!("/volumes/0/projected/sources{pointer}");
+        assert_ne!(
+            case.digest(),
+            case.clone().with(|case| *case.spec(&pointer) = json!(value)).digest(),
+            "{pointer}"
+        );
+    }
+    let labelled = case
+        .clone()
+        .with(|case| case.object()["spec"]["template"]["metadata"]["labels"]["app"] = json!("evil"));
+    assert_ne!(case.digest(), labelled.digest());
+    let filled = case.clone().with(|case| case.config("absent", &[("x", "y")]));
+    assert_ne!(case.digest(), filled.digest());
+}
