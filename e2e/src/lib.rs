@@ -1,1 +1,6 @@
-//! Placeholder.
+//! Vouchsafe against a real API server: a control plane built from public Go modules, a runner for the cases of the suite, and the
+//! means for the demo.
+//!
+//! Nothing here is part of the product. Servers listen on loopback only; what is started is stopped by its own process id.
+
+pub mod tools;

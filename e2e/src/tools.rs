@@ -1,0 +1,158 @@
+//! The Go programs that the cluster, the suite and the demo run.
+//!
+//! Takes the Go module in `e2e/cluster`, which pins each of them; gives paths of programs that exist. What is built lies outside the
+//! checkout, under `$VOUCHSAFE_CACHE` or `~/.cache/vouchsafe`, in a folder named by what decides the bytes: a changed `go.mod` is
+//! another folder, and an old one is never run by mistake. Downloads nothing but Go modules.
+
+mod build;
+mod cache;
+
+pub use build::Progress;
+pub use cache::cache_root;
+
+use anyhow::{Context, Result, bail};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+/// The Kubernetes version that the control plane says it is; the module pins the same one.
+pub const KUBERNETES_VERSION: &str = "v1.36.3";
+
+/// A program that this project builds from public Go modules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tool {
+    /// etcd, the Kubernetes control plane, kubectl and a registry with the referrers API, as one file.
+    Cluster,
+    /// Helm.
+    Helm,
+    /// Fakes nodes, and what a kubelet does to pods.
+    Kwok,
+    /// Kustomize.
+    Kustomize,
+    /// Cosign.
+    Cosign,
+    /// The distribution registry, which does not serve the referrers API.
+    Registry,
+}
+
+impl Tool {
+    /// All of them, most needed first.
+    pub const ALL: [Self; 6] = [
+        Self::Cluster,
+        Self::Helm,
+        Self::Kwok,
+        Self::Kustomize,
+        Self::Cosign,
+        Self::Registry,
+    ];
+
+    /// The file's name.
+    #[must_use]
+    pub const fn file(self) -> &'static str {
+        match self {
+            Self::Cluster => "cluster",
+            Self::Helm => "helm",
+            Self::Kwok => "kwok",
+            Self::Kustomize => "kustomize",
+            Self::Cosign => "cosign",
+            Self::Registry => "registry",
+        }
+    }
+
+    /// The Go package that it is built from.
+    const fn package(self) -> &'static str {
+        match self {
+            Self::Cluster => ".",
+            Self::Helm => "helm.sh/helm/v4/cmd/helm",
+            Self::Kwok => "sigs.k8s.io/kwok/cmd/kwok",
+            Self::Kustomize => "sigs.k8s.io/kustomize/kustomize/v5",
+            Self::Cosign => "github.com/sigstore/cosign/v3/cmd/cosign",
+            Self::Registry => "github.com/distribution/distribution/v3/cmd/registry",
+        }
+    }
+}
+
+/// The programs that [`Tool::Cluster`] becomes when it is called by their name.
+const APPLETS: [&str; 5] = [
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubectl",
+];
+
+/// A folder in which every program lies under its usual name.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    folder: PathBuf,
+    assets: Option<PathBuf>,
+}
+
+impl Tools {
+    /// Builds what is not there yet, and says where everything is. With `KUBEBUILDER_ASSETS` the programs in that folder go before
+    /// our own of the same name.
+    ///
+    /// # Errors
+    /// When `go` is missing, a build fails (with its last lines), or the cache cannot be written.
+    pub fn prepare(wanted: &[Tool], progress: Progress) -> Result<Self> {
+        let assets = std::env::var_os("KUBEBUILDER_ASSETS")
+            .filter(|folder| !folder.is_empty())
+            .map(PathBuf::from);
+        if let Some(folder) = assets.as_deref().filter(|folder| !folder.is_dir()) {
+            bail!("KUBEBUILDER_ASSETS is `{}`, which is not a folder", folder.display());
+        }
+        let module = module_folder()?;
+        let folder = cache_root()?.join("bin").join(cache::key(&module)?);
+        build::all(&module, &folder, wanted, progress)?;
+        Ok(Self { folder, assets })
+    }
+
+    /// The path of a program by its usual name: a [`Tool`]'s file, or one of those inside the cluster's.
+    ///
+    /// # Errors
+    /// When there is no such program.
+    pub fn path(&self, program: &str) -> Result<PathBuf> {
+        self.folders()
+            .map(|folder| folder.join(program))
+            .find(|path| path.is_file())
+            .with_context(|| {
+                format!(
+                    "no program `{program}` in `{}`: was it prepared?",
+                    self.folder.display()
+                )
+            })
+    }
+
+    /// A value for `PATH` that finds these programs before any others.
+    ///
+    /// # Errors
+    /// When a folder's name cannot stand in a `PATH`.
+    pub fn search_path(&self) -> Result<OsString> {
+        let inherited = std::env::var_os("PATH").unwrap_or_default();
+        let folders = self.folders().map(Path::to_path_buf);
+        std::env::join_paths(folders.chain(std::env::split_paths(&inherited))).context("cannot make a PATH")
+    }
+
+    /// The folder of what was built here.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.assets
+            .as_deref()
+            .into_iter()
+            .chain(std::iter::once(self.folder.as_path()))
+    }
+}
+
+/// The Go module, found from the crate's own place in the checkout.
+fn module_folder() -> Result<PathBuf> {
+    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("cluster");
+    if !module.join("go.mod").is_file() {
+        bail!("no `go.mod` in `{}`: the suite runs from a checkout", module.display());
+    }
+    Ok(module)
+}

@@ -1,0 +1,75 @@
+//! Where built programs are kept, and under which key.
+
+use super::KUBERNETES_VERSION;
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+/// The files that decide what is built.
+const SOURCES: [&str; 3] = ["go.mod", "go.sum", "main.go"];
+
+/// The folder for everything that may be deleted at any time: `$VOUCHSAFE_CACHE`, else `~/.cache/vouchsafe`.
+///
+/// # Errors
+/// When neither is known.
+pub fn cache_root() -> Result<PathBuf> {
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    set("VOUCHSAFE_CACHE")
+        .or_else(|| set("HOME").map(|home| home.join(".cache").join("vouchsafe")))
+        .context("neither VOUCHSAFE_CACHE nor HOME says where built programs can be kept")
+}
+
+/// The first 16 hex digits of a digest over the module's files, the version that is linked in, and the machine's kind.
+pub(super) fn key(module: &Path) -> Result<String> {
+    let mut hash = Sha256::new();
+    for name in SOURCES {
+        let path = module.join(name);
+        let bytes = std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        hash.update(format!("{name} {}\n", bytes.len()));
+        hash.update(bytes);
+    }
+    hash.update(format!(
+        "{KUBERNETES_VERSION} {} {}",
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    ));
+    let hex: String = hash
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Ok(hex)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SOURCES, key};
+
+    #[test]
+    fn every_source_is_in_the_key() {
+        let module = tempfile::tempdir().unwrap();
+        for name in SOURCES {
+            std::fs::write(module.path().join(name), "one").unwrap();
+        }
+        let mut seen = vec![key(module.path()).unwrap()];
+        assert_eq!(key(module.path()).unwrap(), seen[0], "the same bytes are the same key");
+        for name in SOURCES {
+            std::fs::write(module.path().join(name), "two").unwrap();
+            let next = key(module.path()).unwrap();
+            assert!(!seen.contains(&next), "a changed `{name}` must be another key");
+            seen.push(next);
+        }
+    }
+
+    #[test]
+    fn a_missing_source_is_named() {
+        let module = tempfile::tempdir().unwrap();
+        let error = key(module.path()).unwrap_err();
+        assert!(error.to_string().contains("go.mod"), "{error}");
+    }
+}
