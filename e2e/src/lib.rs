@@ -3,4 +3,15 @@
 //!
 //! Nothing here is part of the product. Servers listen on loopback only; what is started is stopped by its own process id.
 
+pub mod authority;
+pub mod await_;
+pub mod cases;
+pub mod cluster;
+pub mod kubeconfig;
+pub mod ports;
+pub mod process;
+pub mod program;
+pub mod suite;
 pub mod tools;
+pub mod users;
+pub mod work;

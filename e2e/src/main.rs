@@ -1,9 +1,16 @@
-//! `e2e tools`: builds the programs of the test cluster.
+//! The program `e2e`: the test cluster by itself, the suite, and the demo.
 
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow};
 use clap::{Parser, Subcommand};
-use std::{process::ExitCode, time::Duration};
-use vouchsafe_e2e::tools::{Tool, Tools};
+use std::{process::ExitCode, sync::Arc, time::Duration};
+use tokio::signal::unix::{SignalKind, signal};
+use vouchsafe_e2e::{
+    cases,
+    cluster::Cluster,
+    suite::{self, World},
+    tools::{Tool, Tools},
+    work::Work,
+};
 
 /// Runs Vouchsafe against a real API server.
 #[derive(Parser)]
@@ -17,27 +24,93 @@ struct Args {
 enum Command {
     /// Builds the programs that the test cluster is made of, and prints their folder
     Tools,
+    /// Starts a cluster, prints how to use it, and keeps it until Ctrl-C
+    Cluster,
+    /// Runs the cases of the suite, or those that the words name: by number (`D01`) or by a part of their name
+    Suite {
+        /// Numbers, or parts of names
+        filter: Vec<String>,
+        /// Cases that run at the same time
+        #[arg(long, default_value_t = 6)]
+        width: usize,
+    },
 }
+
+/// The exit code of what Ctrl-C ended, as shells have it.
+const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("e2e: {error:#}");
-            ExitCode::FAILURE
+    // A second provider cannot have been installed: this is the first line.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let args = Args::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&anyhow!(error)),
+    };
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = run(args) => result,
+            result = interrupted() => result,
         }
-    }
+    });
+    // Ends what tasks still hold, servers among it, before the process does.
+    drop(runtime);
+    result.unwrap_or_else(|error| failed(&error))
 }
 
-#[expect(clippy::print_stdout, reason = "the folder is this command's result")]
-fn run(args: &Args) -> Result<ExitCode> {
+#[expect(clippy::print_stdout, reason = "the output is what these commands are for")]
+async fn run(args: Args) -> Result<ExitCode> {
     match args.command {
         Command::Tools => {
             let tools = Tools::prepare(&Tool::ALL, building)?;
             println!("{}", tools.folder().display());
-            Ok(ExitCode::SUCCESS)
         }
+        Command::Cluster => {
+            let tools = Tools::prepare(&[Tool::Cluster, Tool::Kwok], building)?;
+            let cluster = Cluster::start(tools, Work::take("cluster")?).await?;
+            println!("export KUBECONFIG={}", cluster.admin().kubeconfig.display());
+            println!("export PATH={}:$PATH", cluster.tools().folder().display());
+            eprintln!(
+                "the cluster is up, logs in {}; Ctrl-C ends it",
+                cluster.work().path("logs").display()
+            );
+            std::future::pending::<()>().await;
+        }
+        Command::Suite { filter, width } => return run_suite(&filter, width).await,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[expect(clippy::print_stdout, reason = "the last line is read by programs")]
+async fn run_suite(filter: &[String], width: usize) -> Result<ExitCode> {
+    let cases = suite::select(cases::all(), filter)?;
+    let tools = Tools::prepare(&Tool::ALL, building)?;
+    let world = Arc::new(World::new(Cluster::open(tools, Work::take("suite")?).await?));
+    let report = suite::run(&world, cases, width).await;
+    report.sum_up();
+    let (passed, failed, skipped) = report.counts();
+    println!("{}", suite::closing_line(passed, failed, skipped));
+    Ok(if report.is_success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn interrupted() -> Result<ExitCode> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for an end")?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    eprintln!("interrupted: ending what was started");
+    Ok(ExitCode::from(INTERRUPTED))
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("e2e: {error:#}");
+    ExitCode::FAILURE
 }
 
 fn building(program: &str, elapsed: Duration) {

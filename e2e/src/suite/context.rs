@@ -1,0 +1,185 @@
+//! What a case has to work with: names of its own, users, namespaces, and the parts of the world that it asks for.
+
+use super::{Case, Skipped};
+use crate::{cluster::Cluster, users::User};
+use anyhow::{Context as _, Result};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api, Client,
+    api::{DeleteParams, ObjectMeta, PostParams},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+/// The label by which a namespace joins an environment.
+const ENVIRONMENT: &str = "vouchsafe.dev/environment";
+
+/// What all cases share.
+pub struct World {
+    /// The cluster.
+    pub cluster: Cluster,
+    cases: AtomicU32,
+}
+
+impl World {
+    /// Around a cluster.
+    #[must_use]
+    pub fn new(cluster: Cluster) -> Self {
+        Self {
+            cluster,
+            cases: AtomicU32::new(0),
+        }
+    }
+}
+
+/// What one case has.
+#[derive(Clone)]
+pub struct Context {
+    world: Arc<World>,
+    prefix: String,
+    names: Arc<AtomicU32>,
+    namespaces: Arc<Mutex<Vec<String>>>,
+}
+
+impl Context {
+    /// For one case.
+    pub(super) fn new(world: Arc<World>, case: &Case) -> Self {
+        let number = world.cases.fetch_add(1, Ordering::Relaxed);
+        let word = case
+            .numbers
+            .first()
+            .map_or_else(|| "case".to_owned(), |number| number.to_lowercase());
+        Self {
+            world,
+            prefix: format!("{word}-{number}"),
+            names: Arc::default(),
+            namespaces: Arc::default(),
+        }
+    }
+
+    /// The cluster.
+    #[must_use]
+    pub fn cluster(&self) -> &Cluster {
+        &self.world.cluster
+    }
+
+    /// The administrator, for what the platform's engineers would set up.
+    #[must_use]
+    pub fn admin(&self) -> &User {
+        self.cluster().admin()
+    }
+
+    /// The administrator's client.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.admin().client.clone()
+    }
+
+    /// A name that no other case has: `prod` becomes `d01-7-prod`, and `d01-7-prod-1` when it is asked for again.
+    #[must_use]
+    pub fn name(&self, base: &str) -> String {
+        match self.names.fetch_add(1, Ordering::Relaxed) {
+            0 => format!("{}-{base}", self.prefix),
+            again => format!("{}-{base}-{again}", self.prefix),
+        }
+    }
+
+    /// A new namespace that is not governed; its name.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub async fn namespace(&self, base: &str) -> Result<String> {
+        self.namespace_labelled(base, &[]).await
+    }
+
+    /// A new namespace in an environment; its name.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub async fn governed_namespace(&self, base: &str, environment: &str) -> Result<String> {
+        self.namespace_labelled(base, &[(ENVIRONMENT, environment)]).await
+    }
+
+    /// A new namespace with labels; its name.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub async fn namespace_labelled(&self, base: &str, labels: &[(&str, &str)]) -> Result<String> {
+        let name = self.name(base);
+        let labels: BTreeMap<String, String> = labels
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        let namespace = Namespace {
+            metadata: ObjectMeta {
+                name: Some(name.clone()),
+                labels: Some(labels).filter(|labels| !labels.is_empty()),
+                ..ObjectMeta::default()
+            },
+            ..Namespace::default()
+        };
+        Api::<Namespace>::all(self.client())
+            .create(&PostParams::default(), &namespace)
+            .await
+            .with_context(|| format!("cannot create the namespace `{name}`"))?;
+        if let Ok(mut namespaces) = self.namespaces.lock() {
+            namespaces.push(name.clone());
+        }
+        Ok(name)
+    }
+
+    /// Somebody without rights, whose name no other case has.
+    ///
+    /// # Errors
+    /// When the identity cannot be made.
+    pub async fn user(&self, base: &str) -> Result<User> {
+        self.cluster().user(&self.name(base), &[]).await
+    }
+
+    /// Somebody with the `ClusterRole` `edit` in one namespace: the attacker of most cases.
+    ///
+    /// # Errors
+    /// When the identity or the binding cannot be made.
+    pub async fn editor(&self, namespace: &str) -> Result<User> {
+        let user = self.user("editor").await?;
+        self.cluster().grants().bind(namespace, "edit", user.subject()).await?;
+        Ok(user)
+    }
+
+    /// For a case that cannot be shown here: `return Err(context.skip("…"))`.
+    #[must_use]
+    pub fn skip(&self, reason: &str) -> anyhow::Error {
+        Skipped(reason.to_owned()).into()
+    }
+
+    /// Skips the rest of the case on a cluster whose components are not ours to kill.
+    ///
+    /// # Errors
+    /// When that is so.
+    pub fn must_be_ours(&self) -> Result<()> {
+        if self.cluster().is_ours() {
+            Ok(())
+        } else {
+            Err(self.skip("kills components, and this cluster is not ours"))
+        }
+    }
+
+    /// Asks for the deletion of the case's namespaces, and does not wait for it.
+    pub(super) async fn clean_up(&self) {
+        let namespaces = self
+            .namespaces
+            .lock()
+            .map(|mut names| std::mem::take(&mut *names))
+            .unwrap_or_default();
+        let api: Api<Namespace> = Api::all(self.client());
+        for name in namespaces {
+            // The case may have deleted it itself, or killed the API server: neither changes what it showed.
+            let _ = api.delete(&name, &DeleteParams::background()).await;
+        }
+    }
+}

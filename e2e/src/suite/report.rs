@@ -1,0 +1,134 @@
+//! What came of the cases, in lines that people read and one that programs read.
+
+use super::{Case, Skipped};
+use std::{collections::BTreeSet, time::Duration};
+use tokio::task::JoinError;
+
+/// What came of a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It showed what it is for.
+    Passed,
+    /// It did not, and why.
+    Failed(String),
+    /// It cannot be shown here, and why.
+    Skipped(String),
+}
+
+impl Outcome {
+    /// Of an error: skipped when the case said so itself.
+    pub(super) fn of(error: &anyhow::Error) -> Self {
+        match error.downcast_ref::<Skipped>() {
+            Some(Skipped(reason)) => Self::Skipped(reason.clone()),
+            None => Self::Failed(format!("{error:#}")),
+        }
+    }
+}
+
+/// The sum of a run.
+#[derive(Debug, Default)]
+pub struct Report {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+    shown: BTreeSet<&'static str>,
+    not_shown: BTreeSet<&'static str>,
+    failures: Vec<String>,
+}
+
+impl Report {
+    /// Counts a case that has ended, and prints its line.
+    pub(super) fn add(&mut self, ended: Result<(Case, Outcome, Duration), JoinError>) {
+        match ended {
+            Ok((case, outcome, took)) => self.count(&case, &outcome, took),
+            Err(error) => self.fail(format!("a case ended the runner's task: {}", panic_words(error))),
+        }
+    }
+
+    fn count(&mut self, case: &Case, outcome: &Outcome, took: Duration) {
+        let seconds = took.as_secs_f64();
+        match outcome {
+            Outcome::Passed => {
+                say(&format!("pass  {case} ({seconds:.1} s)"));
+                self.passed += 1;
+                self.shown.extend(case.numbers);
+                return;
+            }
+            Outcome::Skipped(reason) => {
+                say(&format!("skip  {case}: {reason}"));
+                self.skipped += 1;
+            }
+            Outcome::Failed(reason) => {
+                let line = format!("FAIL  {case} ({seconds:.1} s): {reason}");
+                say(&line);
+                self.fail(line);
+            }
+        }
+        self.not_shown.extend(case.numbers);
+    }
+
+    fn fail(&mut self, line: String) {
+        self.failed += 1;
+        self.failures.push(line);
+    }
+
+    /// Prints the failures again, and which numbers were shown.
+    pub fn sum_up(&self) {
+        if !self.failures.is_empty() {
+            say(&format!("\n{} failed:", self.failed));
+            self.failures.iter().for_each(|line| say(line));
+        }
+        // A number is shown when every case of it passed.
+        let shown: Vec<&str> = self.shown.difference(&self.not_shown).copied().collect();
+        let not_shown: Vec<&str> = self.not_shown.iter().copied().collect();
+        say(&format!("\nshown: {} ({})", words(&shown), shown.len()));
+        if !not_shown.is_empty() {
+            say(&format!("not shown: {} ({})", words(&not_shown), not_shown.len()));
+        }
+    }
+
+    /// Passed, failed and skipped.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize, usize) {
+        (self.passed, self.failed, self.skipped)
+    }
+
+    /// Whether something ran and nothing failed.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.failed == 0 && self.passed > 0
+    }
+}
+
+/// The line that programs read, alone on it.
+#[must_use]
+pub fn closing_line(passed: usize, failed: usize, skipped: usize) -> String {
+    format!("{passed} passed, {failed} failed, {skipped} skipped")
+}
+
+/// What a panic said.
+pub(super) fn panic_words(error: JoinError) -> String {
+    match error.try_into_panic() {
+        Ok(panic) => {
+            let words = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied());
+            format!("panicked: {}", words.unwrap_or("without words"))
+        }
+        Err(cancelled) => cancelled.to_string(),
+    }
+}
+
+fn words(numbers: &[&str]) -> String {
+    if numbers.is_empty() {
+        "nothing that has a number".to_owned()
+    } else {
+        numbers.join(" ")
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the report is what the suite is for")]
+fn say(line: &str) {
+    println!("{line}");
+}

@@ -1,0 +1,187 @@
+//! People of the test: any name, any groups, no more rights than somebody gave them.
+
+use crate::program::Run;
+use anyhow::{Context, Result};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::{ObjectMeta, PostParams},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    ffi::OsString,
+    fmt::Debug,
+    path::{Path, PathBuf},
+};
+
+/// Somebody who can talk to the API server, by client and by kubectl.
+#[derive(Clone)]
+pub struct User {
+    /// The name that the API server sees.
+    pub name: String,
+    /// The groups that the API server sees, besides `system:authenticated`.
+    pub groups: Vec<String>,
+    /// Talks as this user.
+    pub client: Client,
+    /// Makes any program talk as this user.
+    pub kubeconfig: PathBuf,
+    pub(crate) environment: Environment,
+}
+
+/// Where a user's programs are, and what they may know of the machine.
+#[derive(Debug, Clone)]
+pub(crate) struct Environment {
+    pub(crate) kubectl: PathBuf,
+    pub(crate) search_path: OsString,
+    pub(crate) home: PathBuf,
+}
+
+impl User {
+    /// A namespaced API as this user.
+    #[must_use]
+    pub fn api<K>(&self, namespace: &str) -> Api<K>
+    where
+        K: Resource<Scope = k8s_openapi::NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// The real kubectl as this user, with `kubectl vouchsafe` when the product was built.
+    #[must_use]
+    pub fn kubectl<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Run {
+        self.run(&self.environment.kubectl).args(args)
+    }
+
+    /// Any program as this user.
+    #[must_use]
+    pub fn run(&self, program: &Path) -> Run {
+        Run::new(program)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("PATH", &self.environment.search_path)
+            .env("HOME", &self.environment.home)
+    }
+
+    /// This user as the subject of a binding.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        Subject {
+            api_group: Some("rbac.authorization.k8s.io".to_owned()),
+            kind: "User".to_owned(),
+            name: self.name.clone(),
+            namespace: None,
+        }
+    }
+}
+
+/// Rights that an administrator gives.
+#[derive(Clone)]
+pub struct Grants {
+    admin: Client,
+}
+
+impl Grants {
+    /// Gives in the name of this administrator.
+    #[must_use]
+    pub fn new(admin: Client) -> Self {
+        Self { admin }
+    }
+
+    /// Binds an existing `ClusterRole`, such as `edit`, in one namespace.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub async fn bind(&self, namespace: &str, cluster_role: &str, subject: Subject) -> Result<()> {
+        let binding = RoleBinding {
+            metadata: generated(cluster_role),
+            role_ref: role_ref("ClusterRole", cluster_role),
+            subjects: Some(vec![subject]),
+        };
+        create(&Api::namespaced(self.admin.clone(), namespace), &binding).await?;
+        Ok(())
+    }
+
+    /// Binds an existing `ClusterRole` in every namespace.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub async fn bind_everywhere(&self, cluster_role: &str, subject: Subject) -> Result<()> {
+        let binding = ClusterRoleBinding {
+            metadata: generated(cluster_role),
+            role_ref: role_ref("ClusterRole", cluster_role),
+            subjects: Some(vec![subject]),
+        };
+        create(&Api::all(self.admin.clone()), &binding).await?;
+        Ok(())
+    }
+
+    /// Gives rules in one namespace, by a role made for it.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub async fn allow(&self, namespace: &str, rules: Vec<PolicyRule>, subject: Subject) -> Result<()> {
+        let role = Role {
+            metadata: generated("test"),
+            rules: Some(rules),
+        };
+        let role = create(&Api::<Role>::namespaced(self.admin.clone(), namespace), &role).await?;
+        let binding = RoleBinding {
+            metadata: generated("test"),
+            role_ref: role_ref("Role", &role.name_any()),
+            subjects: Some(vec![subject]),
+        };
+        create(&Api::namespaced(self.admin.clone(), namespace), &binding).await?;
+        Ok(())
+    }
+
+    /// Gives rules in every namespace and outside of them, by a role made for it.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub async fn allow_everywhere(&self, rules: Vec<PolicyRule>, subject: Subject) -> Result<()> {
+        let role = ClusterRole {
+            metadata: generated("test"),
+            rules: Some(rules),
+            ..ClusterRole::default()
+        };
+        let role = create(&Api::<ClusterRole>::all(self.admin.clone()), &role).await?;
+        self.bind_everywhere(&role.name_any(), subject).await
+    }
+}
+
+/// A rule, as short as it can be said.
+#[must_use]
+pub fn rule(group: &str, resources: &[&str], names: &[&str], verbs: &[&str]) -> PolicyRule {
+    let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    PolicyRule {
+        api_groups: Some(vec![group.to_owned()]),
+        resources: Some(owned(resources)),
+        resource_names: Some(owned(names)).filter(|names| !names.is_empty()),
+        verbs: owned(verbs),
+        non_resource_urls: None,
+    }
+}
+
+fn generated(prefix: &str) -> ObjectMeta {
+    ObjectMeta {
+        generate_name: Some(format!("{}-", prefix.replace(':', "-"))),
+        ..ObjectMeta::default()
+    }
+}
+
+fn role_ref(kind: &str, name: &str) -> RoleRef {
+    RoleRef {
+        api_group: "rbac.authorization.k8s.io".to_owned(),
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+async fn create<K>(api: &Api<K>, object: &K) -> Result<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned,
+{
+    api.create(&PostParams::default(), object)
+        .await
+        .with_context(|| format!("cannot create a {}", K::kind(&())))
+}
