@@ -1,0 +1,214 @@
+//! The Clearance: the ledger of one governed namespace that the API server's policies read; always named `clearance`. Only the operator
+//! writes it. Its shape is a contract with the policies: change both together.
+
+use crate::{environment::Enforcement, words::words};
+use jiff::Timestamp;
+use kube::{CustomResource, KubeSchema};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use vouchsafe_core::digest::ReleaseDigest;
+
+/// The only name of a Clearance.
+pub const NAME: &str = "clearance";
+/// Profiles, and templates, and releases, that one ledger holds.
+pub const MAX_PROFILES: usize = 256;
+/// Profiles, and templates, under one image.
+pub const MAX_PER_IMAGE: usize = 32;
+/// Configuration objects that one ledger protects.
+pub const MAX_PROTECTED: usize = 1024;
+/// Agents whose waiting is explained.
+pub const MAX_WAITING: usize = 64;
+/// Characters of one explanation.
+pub const MAX_EXPLANATION: usize = 300;
+
+words! {
+    /// What controllers add to a pod by its kind, so that it may differ from pod to pod.
+    Varies {
+        /// A StatefulSet's and an Indexed Job's hostname and subdomain.
+        Hostname,
+        /// A StatefulSet's claims.
+        Claims,
+        /// A DaemonSet's affinity to its node.
+        Affinity,
+    }
+}
+
+/// What may run in this namespace.
+#[derive(CustomResource, KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "vouchsafe.dev",
+    version = "v1alpha1",
+    kind = "Clearance",
+    namespaced,
+    derive = "PartialEq",
+    shortname = "vscl",
+    category = "vouchsafe",
+    doc = "What may run in a governed namespace. Read by the API server's admission policies, written by the operator alone.",
+    selectable = ".spec.environment",
+    printcolumn(name = "Environment", type_ = "string", json_path = ".spec.environment"),
+    printcolumn(name = "Enforcement", type_ = "string", json_path = ".spec.enforcement"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    validation = Rule::new("self.metadata.name == 'clearance'").message("a namespace has one Clearance, named `clearance`")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ClearanceSpec {
+    /// The environment that it was made for; a namespace that moved has no valid ledger.
+    #[schemars(length(max = 63))]
+    pub environment: String,
+    /// The namespace's uid; a namespace that was made anew has no valid ledger.
+    #[schemars(length(max = 63))]
+    pub namespace_uid: String,
+    /// What happens to what is not in it.
+    pub enforcement: Enforcement,
+    /// In the operator's probe namespace: shows how far the API server has read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub nonce: Option<String>,
+    /// The exact `projected` source of the service-account token volume that the API server injects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::object")]
+    pub token: Option<Map<String, Value>>,
+    /// Keys of profiles, by the image of the first container.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "index")]
+    pub index: BTreeMap<String, Vec<String>>,
+    /// Cleared pods, by 32 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "map::<Profile, MAX_PROFILES>")]
+    pub profiles: BTreeMap<String, Profile>,
+    /// Keys of templates, by the image of the first container.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "index")]
+    pub template_index: BTreeMap<String, Vec<String>>,
+    /// Pod templates of cleared releases, by 32 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "map::<Template, MAX_PROFILES>")]
+    pub templates: BTreeMap<String, Template>,
+    /// Cleared releases, by the 64 hexadecimal digits of their digest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "map::<Release, MAX_PROFILES>")]
+    pub releases: BTreeMap<String, Release>,
+    /// Configuration that cleared releases are made of, as `ConfigMap/name`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "map::<Protected, MAX_PROTECTED>")]
+    pub protected_config: BTreeMap<String, Protected>,
+    /// What agents wait for, in one line each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "waiting")]
+    pub waiting: BTreeMap<String, String>,
+}
+
+/// A pod that may run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Profile {
+    /// The agent.
+    #[schemars(length(max = 63))]
+    pub agent: String,
+    /// The workload's role in it.
+    #[schemars(length(max = 63))]
+    pub role: String,
+    /// The release.
+    #[schemars(schema_with = "crate::schema::release")]
+    pub release: ReleaseDigest,
+    /// Until when.
+    #[schemars(schema_with = "crate::schema::time")]
+    pub not_after: Timestamp,
+    /// What may differ from pod to pod.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 3), extend("x-kubernetes-list-type" = "set"))]
+    pub varies: Vec<Varies>,
+    /// Annotations and labels that the pod refers to, and their values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<PodMetadata>,
+    /// Keys of annotations and labels, and fields, that the pod refers to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(max = 512)), extend("x-kubernetes-list-type" = "set"))]
+    pub refers: Vec<String>,
+    /// The pod's whole spec, as stored while it was held.
+    #[schemars(schema_with = "crate::schema::object")]
+    pub spec: Map<String, Value>,
+}
+
+/// Annotations and labels that are content.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PodMetadata {
+    /// The annotations.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "texts")]
+    pub annotations: BTreeMap<String, String>,
+    /// The labels.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "texts")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A pod template that may be applied.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Template {
+    /// The agent.
+    #[schemars(length(max = 63))]
+    pub agent: String,
+    /// The release.
+    #[schemars(schema_with = "crate::schema::release")]
+    pub release: ReleaseDigest,
+    /// Until when.
+    #[schemars(schema_with = "crate::schema::time")]
+    pub not_after: Timestamp,
+    /// The template's pod spec.
+    #[schemars(schema_with = "crate::schema::object")]
+    pub spec: Map<String, Value>,
+}
+
+/// A release that may run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Release {
+    /// The agent.
+    #[schemars(length(max = 63))]
+    pub agent: String,
+    /// Until when.
+    #[schemars(schema_with = "crate::schema::time")]
+    pub not_after: Timestamp,
+}
+
+/// Configuration that is not edited in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Protected {
+    /// Whether it was there; what was not there must not appear.
+    pub present: bool,
+}
+
+fn index(_: &mut SchemaGenerator) -> Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": MAX_PROFILES,
+        "additionalProperties": {
+            "type": "array",
+            "maxItems": MAX_PER_IMAGE,
+            "items": {"type": "string", "maxLength": 32}
+        }
+    })
+}
+
+fn waiting(_: &mut SchemaGenerator) -> Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": MAX_WAITING,
+        "additionalProperties": {"type": "string", "maxLength": MAX_EXPLANATION}
+    })
+}
+
+fn texts(_: &mut SchemaGenerator) -> Schema {
+    schemars::json_schema!({"type": "object", "maxProperties": 64, "additionalProperties": {"type": "string", "maxLength": 4096}})
+}
+
+fn map<T: JsonSchema, const MAX: usize>(generator: &mut SchemaGenerator) -> Schema {
+    let of = generator.subschema_for::<T>();
+    schemars::json_schema!({"type": "object", "maxProperties": MAX, "additionalProperties": of})
+}

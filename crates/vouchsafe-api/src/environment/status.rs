@@ -1,0 +1,95 @@
+//! What the operator says of an Environment.
+
+use crate::words::words;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use vouchsafe_core::conditions::Condition;
+
+words! {
+    /// How the installed admission policies compare with those that this version ships.
+    InstalledPolicies {
+        /// They are the same.
+        Current,
+        /// Some are not.
+        Changed,
+        /// Some are missing.
+        Missing,
+        /// It could not be read.
+        Unknown,
+    }
+}
+
+words! {
+    /// What became of an uncleared pod in the operator's own governed namespace, in a dry run.
+    Probe {
+        /// It was held.
+        Held,
+        /// It was refused.
+        Refused,
+        /// It got through: nothing is enforced.
+        Admitted,
+        /// It could not be tried.
+        Unknown,
+    }
+}
+
+/// What the operator found. `Ready` means that the Environment can be used and is enforced as it says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvironmentStatus {
+    /// The generation that was looked at; -1 before the first time.
+    #[serde(default = "crate::unobserved")]
+    #[schemars(schema_with = "crate::schema::observed_generation")]
+    pub observed_generation: i64,
+    /// Whether the API server really enforces it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enforced: Option<Enforced>,
+    /// Namespaces that belong to it.
+    #[serde(default)]
+    pub governed_namespaces: u32,
+    /// Agents in them.
+    #[serde(default)]
+    pub agents: u32,
+    /// Agents whose present release is cleared.
+    #[serde(default)]
+    pub cleared: u32,
+    /// Agents whose present release waits.
+    #[serde(default)]
+    pub waiting: u32,
+    /// Agents whose pods `Hold` would keep waiting; counted while the enforcement is `Observe`.
+    #[serde(default)]
+    pub would_hold: u32,
+    /// In the way of Kubernetes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "crate::schema::conditions")]
+    pub conditions: Vec<Condition>,
+}
+
+impl Default for EnvironmentStatus {
+    fn default() -> Self {
+        Self {
+            observed_generation: crate::unobserved(),
+            enforced: None,
+            governed_namespaces: 0,
+            agents: 0,
+            cleared: 0,
+            waiting: 0,
+            would_hold: 0,
+            conditions: Vec::new(),
+        }
+    }
+}
+
+/// Whether the API server really enforces it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Enforced {
+    /// The policies.
+    pub policies: InstalledPolicies,
+    /// The probe.
+    pub probe: Probe,
+    /// Policies and bindings that are missing or not as shipped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(max = 253)), extend("x-kubernetes-list-type" = "set"))]
+    pub differing: Vec<String>,
+}

@@ -1,0 +1,3 @@
+//! The kinds, from outside: their definitions, and objects that they take and refuse.
+
+mod definitions;
