@@ -2,6 +2,7 @@
 //!
 //! Takes plain values and gives plain values. It must not touch Kubernetes clients, clocks, the environment, files or the network.
 
+pub mod clearance;
 pub mod conditions;
 pub mod decision;
 pub mod digest;
