@@ -1,11 +1,12 @@
 //! What is shown, each module one part of it.
 
 mod ground;
+mod registries;
 
 use crate::suite::Case;
 
 /// Every case.
 #[must_use]
 pub fn all() -> Vec<Case> {
-    [ground::cases()].concat()
+    [ground::cases(), registries::cases()].concat()
 }

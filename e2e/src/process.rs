@@ -99,15 +99,29 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// Stops it in its tracks, as a machine that hangs would.
+    ///
+    /// # Errors
+    /// When it no longer runs.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on after a pause.
+    ///
+    /// # Errors
+    /// When it no longer runs.
+    pub fn resume(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
     /// Asks it to end, waits, and kills it when it does not.
     ///
     /// # Errors
     /// When it had to be killed.
     pub async fn end(&mut self) -> Result<ExitStatus> {
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            // Fails only when it has ended already, which is what is wanted.
-            let _ = kill_process(pid, Signal::TERM);
-        }
+        // Fails only when it has ended already, which is what is wanted.
+        let _ = self.signal(Signal::TERM);
         let ended = within(PATIENCE, &format!("{} to end", self.name), || {
             std::future::ready(match self.child.try_wait() {
                 Ok(Some(status)) => Ok(Look::Seen(status)),
@@ -118,6 +132,14 @@ impl Process {
         .await;
         self.kill();
         ended
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = i32::try_from(self.child.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .context("no process id")?;
+        kill_process(pid, signal).with_context(|| format!("cannot signal {}", self.name))
     }
 }
 

@@ -1,7 +1,14 @@
 //! What a case has to work with: names of its own, users, namespaces, and the parts of the world that it asks for.
 
 use super::{Case, Skipped};
-use crate::{cluster::Cluster, users::User};
+use crate::{
+    cluster::Cluster,
+    cosign::Cosign,
+    helm::Helm,
+    operator::Operator,
+    registry::{Kind, Registry},
+    users::User,
+};
 use anyhow::{Context as _, Result};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
@@ -16,6 +23,8 @@ use std::{
     },
 };
 
+use tokio::sync::OnceCell;
+
 /// The label by which a namespace joins an environment.
 const ENVIRONMENT: &str = "vouchsafe.dev/environment";
 
@@ -24,6 +33,10 @@ pub struct World {
     /// The cluster.
     pub cluster: Cluster,
     cases: AtomicU32,
+    registry: OnceCell<Registry>,
+    plain_registry: OnceCell<Registry>,
+    cosign: OnceCell<Cosign>,
+    operator: OnceCell<Operator>,
 }
 
 impl World {
@@ -33,6 +46,10 @@ impl World {
         Self {
             cluster,
             cases: AtomicU32::new(0),
+            registry: OnceCell::new(),
+            plain_registry: OnceCell::new(),
+            cosign: OnceCell::new(),
+            operator: OnceCell::new(),
         }
     }
 }
@@ -149,6 +166,61 @@ impl Context {
         let user = self.user("editor").await?;
         self.cluster().grants().bind(namespace, "edit", user.subject()).await?;
         Ok(user)
+    }
+
+    /// The registry that serves the referrers API; all cases share it, so repositories have the case's names.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn registry(&self) -> Result<&Registry> {
+        let start = || Registry::start(Kind::Referrers, self.cluster().tools(), self.cluster().work());
+        self.world.registry.get_or_try_init(start).await
+    }
+
+    /// The registry without the referrers API, shared likewise.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn registry_without_referrers(&self) -> Result<&Registry> {
+        let start = || Registry::start(Kind::Distribution, self.cluster().tools(), self.cluster().work());
+        self.world.plain_registry.get_or_try_init(start).await
+    }
+
+    /// A registry of this case alone, to pause or kill.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn own_registry(&self, kind: Kind) -> Result<Registry> {
+        Registry::start(kind, self.cluster().tools(), self.cluster().work()).await
+    }
+
+    /// Signs images.
+    ///
+    /// # Errors
+    /// When cosign fails.
+    pub async fn cosign(&self) -> Result<&Cosign> {
+        let prepare = || Cosign::prepare(self.cluster().tools(), self.cluster().work());
+        self.world.cosign.get_or_try_init(prepare).await
+    }
+
+    /// The installed product with its operator running; the first case that asks installs it. Only a case that runs alone may kill
+    /// it, and must leave it running.
+    ///
+    /// # Errors
+    /// When it cannot be installed, or does not get ready.
+    pub async fn operator(&self) -> Result<&Operator> {
+        self.world
+            .operator
+            .get_or_try_init(|| Operator::install(self.cluster()))
+            .await
+    }
+
+    /// The real helm.
+    ///
+    /// # Errors
+    /// When it was not prepared.
+    pub fn helm(&self) -> Result<Helm> {
+        Helm::new(self.cluster().tools())
     }
 
     /// For a case that cannot be shown here: `return Err(context.skip("…"))`.
