@@ -8,6 +8,7 @@ pub mod await_;
 pub mod cases;
 pub mod cluster;
 pub mod cosign;
+pub mod demo;
 pub mod helm;
 pub mod kubeconfig;
 pub mod operator;

@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use vouchsafe_e2e::{
     cases,
     cluster::Cluster,
+    demo,
     suite::{self, World},
     tools::{Tool, Tools},
     work::Work,
@@ -34,6 +35,8 @@ enum Command {
         #[arg(long, default_value_t = 6)]
         width: usize,
     },
+    /// Tells the story of an agent that is held at the door of production, and let in
+    Demo,
 }
 
 /// The exit code of what Ctrl-C ended, as shells have it.
@@ -76,6 +79,7 @@ async fn run(args: Args) -> Result<ExitCode> {
             );
             std::future::pending::<()>().await;
         }
+        Command::Demo => demo::run(building).await?,
         Command::Suite { filter, width } => return run_suite(&filter, width).await,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,0 +1,56 @@
+//! The demo: the same cluster, chart and programs as the suite, told to a person.
+//!
+//! Takes nothing from the network and leaves nothing behind: the run's folder is emptied when it begins, and what was started ends
+//! with it.
+
+mod narrator;
+
+pub use narrator::Narrator;
+
+use crate::{
+    cluster::Cluster,
+    operator::Operator,
+    tools::{Progress, Tool, Tools},
+    work::Work,
+};
+use anyhow::Result;
+
+/// What the story has to work with.
+pub struct Stage {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// The installed product, its operator running.
+    pub operator: Operator,
+}
+
+/// Runs the demo.
+///
+/// # Errors
+/// When a step fails: which, and why.
+pub async fn run(progress: Progress) -> Result<()> {
+    let mut narrator = Narrator::new();
+    let stage = set(&mut narrator, progress).await?;
+    narrator.say(&format!(
+        "The cluster stays until this ends. Look around with\n  export KUBECONFIG={}",
+        stage.cluster.admin().kubeconfig.display()
+    ));
+    Ok(())
+}
+
+/// Builds, starts and installs what the story needs.
+async fn set(narrator: &mut Narrator, progress: Progress) -> Result<Stage> {
+    narrator.chapter("A real Kubernetes API server, and Vouchsafe in it");
+    let tools = Tools::prepare(&Tool::ALL, progress)?;
+    let cluster = narrator
+        .step("starting the control plane", async {
+            Cluster::open(tools, Work::take("demo")?).await
+        })
+        .await?;
+    let operator = narrator
+        .step(
+            "installing the chart, and starting the operator",
+            Operator::install(&cluster),
+        )
+        .await?;
+    Ok(Stage { cluster, operator })
+}
