@@ -13,8 +13,8 @@ pub use self::{
         Person, Run, Scanner, Seen, SeenFailure, SignatureFact, SignatureState, Vote, WaiverFact,
     },
     outcome::{
-        ApprovalOutcome, CheckOutcome, Decision, Outcome, OutcomeReason, PredecessorOutcome, Term, Verdict, WaitingFor,
-        WaiverOutcome,
+        ApprovalOutcome, CheckOutcome, Decision, MAX_MISSING, Outcome, OutcomeReason, Part, PredecessorOutcome, Term,
+        Verdict, WaitingFor, WaiverOutcome,
     },
     policy::{
         ApprovalRule, Authority, BindingChange, Check, CheckRule, ClearanceRule, Enforcement, Exclude, OnFailure,

@@ -5,7 +5,7 @@ use crate::{
     digest::{Digest, ReleaseDigest},
     surface::Problem,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +17,8 @@ pub struct Facts {
     pub evidence: Vec<EvidenceFact>,
     /// What registries said.
     pub signatures: Vec<SignatureFact>,
+    /// What image indexes consist of, as the registry's own bytes say: an index is covered by itself or by all its children.
+    pub indexes: BTreeMap<Digest, BTreeSet<Digest>>,
     /// Votes that the API server admitted for this environment.
     pub approvals: Vec<ApprovalFact>,
     /// Waivers that the API server admitted for this environment.
@@ -161,6 +163,8 @@ pub struct SignatureFact {
     pub digest: Digest,
     /// What came of it.
     pub state: SignatureState,
+    /// Whether everything that could change the answer was read; without it a missing authority is not known to be missing.
+    pub complete: bool,
     /// In words.
     pub detail: String,
 }
@@ -280,8 +284,10 @@ pub struct Past {
     pub failing_since: Option<Timestamp>,
     /// It was revoked: only a new approval after this time clears again.
     pub revoked_at: Option<Timestamp>,
-    /// How long the clearance was good for when it was given; a shorter one now shortens it.
-    pub valid_for: Option<SignedDuration>,
+    /// When it was last renewed; none when never since it was cleared.
+    pub renewed_at: Option<Timestamp>,
+    /// It was not cleared: it ran before enforcement began.
+    pub grandfathered: bool,
 }
 
 /// What was seen before: it stands even when the objects are gone.

@@ -1,6 +1,6 @@
 //! What was decided, and all that can be said of it.
 
-use super::facts::Seen;
+use super::{facts::Seen, policy::SubjectKind};
 use crate::digest::Digest;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -138,7 +138,26 @@ words! {
         Waived,
         /// Something could not be learnt.
         FactsMissing,
+        /// The policy as a whole cannot be used.
+        PolicyUnusable,
+        /// Nobody knows who wrote it, and the environment wants to know.
+        AuthorUnknown,
     }
+}
+
+/// Parts that a check names at most.
+pub const MAX_MISSING: usize = 16;
+
+/// One part of the release that a check is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Part {
+    /// What it is.
+    pub subject: SubjectKind,
+    /// Its name in the surface; of a release the agent's.
+    pub name: String,
+    /// Its digest.
+    pub digest: Digest,
 }
 
 /// One check.
@@ -155,6 +174,8 @@ pub struct CheckOutcome {
     pub message: String,
     /// The evidence used, sorted.
     pub evidence: Vec<String>,
+    /// The parts that keep it from passing, sorted; at most [`MAX_MISSING`].
+    pub missing: Vec<Part>,
     /// When it stops being valid by itself.
     pub expires_at: Option<Timestamp>,
 }
@@ -217,12 +238,14 @@ pub struct WaitingFor {
     pub people: Vec<String>,
 }
 
-/// How long a clearance is good.
+/// How long a clearance is good. It says how long what the ledger holds of the release stays; only a verdict of `Cleared` lets more in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Term {
     /// Since when.
     pub cleared_at: Timestamp,
+    /// When it was last renewed; at first as `cleared_at`.
+    pub renewed_at: Timestamp,
     /// Until when.
     pub not_after: Timestamp,
 }
@@ -233,9 +256,10 @@ pub struct Term {
 pub struct Decision {
     /// The answer.
     pub verdict: Verdict,
-    /// Who has to act, while it is not cleared.
+    /// Who has to act before every requirement is met, whether it is cleared meanwhile or not.
     pub waiting_for: WaitingFor,
-    /// One outcome a requirement, in the order of the policy; the built-in `resolution` last when it does not pass.
+    /// One outcome a requirement, in the order of the policy; the built-in ones (`resolution`, `facts`, `author`, `policy`) last, each
+    /// only when it does not pass.
     pub checks: Vec<CheckOutcome>,
     /// One a role.
     pub approvals: Vec<ApprovalOutcome>,
@@ -243,7 +267,8 @@ pub struct Decision {
     pub after: Vec<PredecessorOutcome>,
     /// One a waiver of this release.
     pub waivers: Vec<WaiverOutcome>,
-    /// How long it is cleared.
+    /// How long what was cleared of it stays, whatever the verdict: a superseded release can be rolled back to, and one whose bindings
+    /// await another approval keeps the pods that it has.
     pub term: Option<Term>,
     /// Since when something fails though it is cleared.
     pub failing_since: Option<Timestamp>,
