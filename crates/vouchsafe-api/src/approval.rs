@@ -26,6 +26,7 @@ words! {
 }
 
 /// One person's word on one release.
+#[allow(clippy::duplicated_attributes, reason = "printer columns repeat their types")]
 #[derive(CustomResource, KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "vouchsafe.dev",

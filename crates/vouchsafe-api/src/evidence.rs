@@ -63,6 +63,7 @@ words! {
 }
 
 /// One result about one digest.
+#[allow(clippy::duplicated_attributes, reason = "printer columns repeat their types")]
 #[derive(CustomResource, KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "vouchsafe.dev",

@@ -1,6 +1,7 @@
 //! What people write: the custom resources of `vouchsafe.dev/v1alpha1`.
 //!
-//! One module a kind. The types are the only source of the CustomResourceDefinitions ([`crds`]). It must not talk to a cluster.
+//! One module a kind. The types are the only source of the CustomResourceDefinitions ([`crds`]); [`lower`] turns them into what core
+//! judges by, [`lift`] turns what core says into what is stored. It must not talk to a cluster.
 
 #![allow(
     unreachable_pub,
@@ -11,9 +12,12 @@ pub mod agent;
 pub mod approval;
 pub mod check;
 pub mod clearance;
+pub mod conditions;
 pub mod crds;
 pub mod environment;
 pub mod evidence;
+pub mod lift;
+pub mod lower;
 pub mod period;
 pub mod promotion;
 mod schema;
@@ -22,8 +26,14 @@ pub mod waiver;
 mod words;
 
 pub use self::{
-    agent::Agent, approval::Approval, check::Check, clearance::Clearance, environment::Environment, evidence::Evidence,
-    promotion::Promotion, waiver::Waiver,
+    agent::{Agent, AgentSpec, status::AgentStatus},
+    approval::{Approval, ApprovalSpec},
+    check::{Check, CheckSpec, CheckStatus},
+    clearance::{Clearance, ClearanceSpec},
+    environment::{Environment, EnvironmentSpec, status::EnvironmentStatus},
+    evidence::{Evidence, EvidenceSpec},
+    promotion::{Promotion, PromotionSpec, status::PromotionStatus},
+    waiver::{Waiver, WaiverSpec},
 };
 
 /// The API group of all kinds.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use vouchsafe_core::digest::ReleaseDigest;
 
 /// What is let go, and until when.
+#[allow(clippy::duplicated_attributes, reason = "printer columns repeat their types")]
 #[derive(CustomResource, KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "vouchsafe.dev",

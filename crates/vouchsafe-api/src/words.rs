@@ -24,3 +24,22 @@ macro_rules! words {
 }
 
 pub(crate) use words;
+
+/// Conversions between an enumeration of the API and the same one in core, both ways; a word that is missing in either does not compile.
+macro_rules! mirrors {
+    ($($api:ty => $core:ty { $($word:ident)+ })+) => {$(
+        impl From<$api> for $core {
+            fn from(word: $api) -> Self {
+                match word { $(<$api>::$word => Self::$word,)+ }
+            }
+        }
+
+        impl From<$core> for $api {
+            fn from(word: $core) -> Self {
+                match word { $(<$core>::$word => Self::$word,)+ }
+            }
+        }
+    )+};
+}
+
+pub(crate) use mirrors;

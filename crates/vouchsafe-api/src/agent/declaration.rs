@@ -1,4 +1,4 @@
-//! The parts of an Agent's spec, in the shape of `vouchsafe_core::surface::Declaration`; [`lower`](crate::lower::declaration) is total.
+//! The parts of an Agent's spec, in the shape of `vouchsafe_core::surface::Declaration`; [`lower`](crate::lower::agent()) is total.
 
 use crate::words::words;
 use kube::KubeSchema;

@@ -102,6 +102,14 @@ pub struct PromotionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub valid_for_seconds: Option<i64>,
+    /// When it was first seen deployed here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::time")]
+    pub deployed_at: Option<Timestamp>,
+    /// Since when it has been healthy here without a break, while cleared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::time")]
+    pub healthy_since: Option<Timestamp>,
     /// Since when something fails though it is cleared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::time")]
@@ -149,6 +157,8 @@ impl Default for PromotionStatus {
             cleared_at: None,
             not_after: None,
             valid_for_seconds: None,
+            deployed_at: None,
+            healthy_since: None,
             failing_since: None,
             revoked_at: None,
             grandfathered: false,
