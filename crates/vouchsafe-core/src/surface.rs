@@ -27,6 +27,7 @@ mod pod;
 mod problem;
 mod reading;
 mod resolve;
+mod selection;
 mod template;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,48 @@
+//! The command line.
+
+use crate::cli::digest::DigestArgs;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use std::{ffi::OsString, path::Path};
+
+/// Promotion guardrails for AI agents: nothing enters a sensitive environment until it was vouched for.
+#[derive(Debug, Parser)]
+#[command(
+    name = "vouchsafe",
+    version,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print the digest of every agent in manifests.
+    Digest(DigestArgs),
+}
+
+/// Reads a command line. As kubectl's plugin the program calls itself `kubectl vouchsafe`. Usage errors and help end the program.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Command {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let name = if is_plugin(arguments.first()) {
+        "kubectl vouchsafe"
+    } else {
+        "vouchsafe"
+    };
+    let matches = Line::command().bin_name(name).get_matches_from(arguments);
+    match Line::from_arg_matches(&matches) {
+        Ok(line) => line.command,
+        Err(error) => error.exit(),
+    }
+}
+
+fn is_plugin(program: Option<&OsString>) -> bool {
+    let stem = program.and_then(|program| Path::new(program).file_stem());
+    stem.is_some_and(|stem| {
+        stem.as_encoded_bytes().starts_with(b"kubectl-") || stem.as_encoded_bytes().starts_with(b"kubectl_")
+    })
+}
