@@ -8,8 +8,8 @@ pub(crate) mod digest;
 mod failure;
 pub(crate) mod manifests;
 pub(crate) mod problems;
+pub(crate) mod schema;
 pub(crate) mod screen;
-pub(crate) mod table;
 
 pub(crate) use self::failure::Failure;
 

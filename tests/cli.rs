@@ -1,5 +1,12 @@
 //! The program as people and pipelines run it: what it prints and how it ends.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests say by panicking what is wrong"
+)]
+
 #[path = "cli/digest.rs"]
 mod digest;
 #[path = "cli/help.rs"]

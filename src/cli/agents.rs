@@ -6,14 +6,16 @@ mod config;
 
 pub(crate) use self::config::{ConfigError, config_object};
 
-use super::manifests::{Manifest, Manifests, Origin};
+use super::{
+    manifests::{Manifest, Manifests, Origin},
+    schema::{self, SchemaError},
+};
+use vouchsafe_api::{Agent, GROUP};
 use vouchsafe_core::{
     digest::ReleaseDigest,
     surface::{ConfigObject, Declaration, Objects, Problem, Resolved, Workload, advise, resolve},
 };
 
-/// Our API group.
-pub(crate) const GROUP: &str = "vouchsafe.dev";
 /// The annotation by which a workload's template claims its release.
 pub(crate) const CLAIM: &str = "vouchsafe.dev/release";
 
@@ -27,15 +29,8 @@ pub(crate) enum AgentError {
     #[error("there is no Agent `{0}`; there are: {1}")]
     NoSuchAgent(String, String),
     /// An Agent is not one.
-    #[error("Agent `{name}` ({origin}) cannot be read: {message}")]
-    Agent {
-        /// Its name.
-        name: String,
-        /// Where it is.
-        origin: Origin,
-        /// Why.
-        message: String,
-    },
+    #[error(transparent)]
+    Agent(#[from] SchemaError),
     /// Configuration that the API server would not take.
     #[error("{object} ({origin}) cannot be read")]
     Config {
@@ -50,12 +45,14 @@ pub(crate) enum AgentError {
 
 impl AgentError {
     /// What to do about it.
-    pub(crate) fn fix(&self) -> &'static str {
-        match self {
+    pub(crate) fn fix(&self) -> String {
+        let words = match self {
             Self::NoAgent(_) => "add an Agent to the manifests; `vouchsafe adopt` writes one for an existing workload",
             Self::NoSuchAgent(..) => "name one of them, or leave `--agent` out",
-            Self::Agent { .. } | Self::Config { .. } => "correct the field",
-        }
+            Self::Agent(error) => return error.fix(),
+            Self::Config { .. } => "correct the field",
+        };
+        words.to_owned()
     }
 }
 
@@ -184,13 +181,11 @@ fn describe(agent: &Manifest, manifests: &Manifests, default: Option<&str>) -> R
     })
 }
 
+/// What the Agent declares, when the API server would store all of it.
 fn declaration(agent: &Manifest) -> Result<Declaration, AgentError> {
-    let spec = agent.object.get("spec").cloned().unwrap_or_default();
-    serde_json::from_value(spec).map_err(|error| AgentError::Agent {
-        name: agent.name().to_owned(),
-        origin: agent.origin.clone(),
-        message: error.to_string(),
-    })
+    let typed: Agent = schema::typed(agent)?;
+    let spec = serde_json::to_value(&typed.spec).unwrap_or_default();
+    Ok(serde_json::from_value(spec).unwrap_or_default())
 }
 
 fn configuration(manifest: &Manifest) -> Result<ConfigObject, AgentError> {

@@ -19,7 +19,7 @@ impl Failure {
     fn fix(&self) -> String {
         match self {
             Self::Manifest(error) => error.fix().to_owned(),
-            Self::Agent(error) => error.fix().to_owned(),
+            Self::Agent(error) => error.fix(),
         }
     }
 

@@ -42,6 +42,10 @@ fn the_namespace_and_the_form_mean_nothing() {
 fn what_cannot_be_read_is_said() {
     for (name, input) in [
         ("nothing", ""),
+        (
+            "unknown_field",
+            "apiVersion: vouchsafe.dev/v1alpha1\nkind: Agent\nmetadata: {name: a}\nspec: {owner: {team: a}, workload: []}\n",
+        ),
         ("no_kind", "a: 1\n"),
         ("no_agent", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"),
         ("no_yaml", "a: [1\n---\n"),
@@ -51,7 +55,7 @@ fn what_cannot_be_read_is_said() {
         ),
         (
             "control",
-            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {\"x\\e[2J\": 1}\n---\napiVersion: vouchsafe.dev/v1alpha1\nkind: Agent\nmetadata: {name: a}\nspec: {owner: {team: a}}\n",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {\"x\\e[2J\": 1}\n---\napiVersion: vouchsafe.dev/v1alpha1\nkind: Agent\nmetadata: {name: a}\nspec: {owner: {team: a}, workloads: [{role: r, apiVersion: v1, kind: Pod, name: p}]}\n",
         ),
     ] {
         let ran = run_with(&["digest", "-f", "-"], input);

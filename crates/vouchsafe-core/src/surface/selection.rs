@@ -69,7 +69,7 @@ mod tests {
     use serde_json::json;
 
     #[track_caller]
-    fn check(reference: Value, expected: bool) {
+    fn check(reference: &Value, expected: bool) {
         let object = json!({
             "apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {"name": "refund", "labels": {"app": "refund", "tier": "back"}},
@@ -83,13 +83,13 @@ mod tests {
 
     #[test]
     fn by_name() {
-        check(json!({"name": "refund"}), true);
-        check(json!({"name": "refund", "apiVersion": "apps/v1beta1"}), true);
-        check(json!({"name": "refund", "apiVersion": "v1"}), false);
-        check(json!({"name": "refund", "kind": "StatefulSet"}), false);
-        check(json!({"name": "other"}), false);
-        check(json!({"name": ""}), false);
-        check(json!({}), false);
+        check(&json!({"name": "refund"}), true);
+        check(&json!({"name": "refund", "apiVersion": "apps/v1beta1"}), true);
+        check(&json!({"name": "refund", "apiVersion": "v1"}), false);
+        check(&json!({"name": "refund", "kind": "StatefulSet"}), false);
+        check(&json!({"name": "other"}), false);
+        check(&json!({"name": ""}), false);
+        check(&json!({}), false);
     }
 
     #[test]
@@ -127,10 +127,10 @@ mod tests {
             (json!({}), false),
             (json!("app=refund"), false),
         ] {
-            check(json!({"selector": selector}), expected);
+            check(&json!({"selector": selector}), expected);
         }
         check(
-            json!({"name": "refund", "selector": {"matchLabels": {"app": "refund"}}}),
+            &json!({"name": "refund", "selector": {"matchLabels": {"app": "refund"}}}),
             false,
         );
     }
