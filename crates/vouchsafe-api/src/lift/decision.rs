@@ -2,14 +2,15 @@
 
 use super::{cut, cut_all};
 use crate::promotion::status::{
-    ApprovalOutcome, CheckOutcome, PredecessorOutcome, PromotionStatus, Seen, SeenFailure, SeenReject, WaiverOutcome,
+    ApprovalOutcome, CheckOutcome, Part, PredecessorOutcome, PromotionStatus, Seen, SeenFailure, SeenReject,
+    WaiverOutcome,
 };
-use vouchsafe_core::decision::{self, ApprovalFact, Decision, Policy, WaitingFor};
+use vouchsafe_core::decision::{self, ApprovalFact, Decision, MAX_MISSING, WaitingFor};
 
 /// What was decided, over what was said before. Left as they were: the generation, the bindings, the author, deployment and health, the
 /// history and the conditions, which are not the decision's.
 #[must_use]
-pub fn decision(decision: &Decision, policy: &Policy, previous: &PromotionStatus) -> PromotionStatus {
+pub fn decision(decision: &Decision, previous: &PromotionStatus) -> PromotionStatus {
     let Decision {
         verdict,
         waiting_for,
@@ -26,13 +27,6 @@ pub fn decision(decision: &Decision, policy: &Policy, previous: &PromotionStatus
         next_review_at,
         policy_digest,
     } = decision;
-    let not_after = term.map(|term| term.not_after);
-    let granted = Some(policy.clearance.valid_for.as_secs());
-    let valid_for_seconds = if not_after == previous.not_after {
-        previous.valid_for_seconds.or(granted)
-    } else {
-        granted
-    };
     PromotionStatus {
         verdict: Some((*verdict).into()),
         waiting_for: self::waiting_for(waiting_for),
@@ -42,8 +36,8 @@ pub fn decision(decision: &Decision, policy: &Policy, previous: &PromotionStatus
         after: after.iter().take(8).map(predecessor).collect(),
         next_review_at: *next_review_at,
         cleared_at: term.map(|term| term.cleared_at),
-        not_after,
-        valid_for_seconds: not_after.and(valid_for_seconds),
+        not_after: term.map(|term| term.not_after),
+        renewed_at: term.map(|term| term.renewed_at),
         failing_since: *failing_since,
         grandfathered: *grandfathered,
         break_glass_unreviewed: *break_glass_unreviewed,
@@ -68,6 +62,7 @@ fn check(outcome: &decision::CheckOutcome) -> CheckOutcome {
         reason,
         message,
         evidence,
+        missing,
         expires_at,
     } = outcome;
     CheckOutcome {
@@ -76,7 +71,16 @@ fn check(outcome: &decision::CheckOutcome) -> CheckOutcome {
         reason: reason.to_string(),
         message: cut(message, 1024),
         evidence: cut_all(evidence, 64, 317),
+        missing: missing.iter().take(MAX_MISSING).map(part).collect(),
         expires_at: *expires_at,
+    }
+}
+
+fn part(decision::Part { subject, name, digest }: &decision::Part) -> Part {
+    Part {
+        subject: (*subject).into(),
+        name: cut(name, 512),
+        digest: *digest,
     }
 }
 

@@ -5,31 +5,22 @@ use crate::{
 };
 use serde_json::{Value, json};
 use vouchsafe_core::{
-    decision::{Decision, Policy},
+    decision::Decision,
     digest::Digest,
     surface::{Component, Facet, Resolution, Surface},
 };
 
 const RELEASE: &str = "v1:sha256:1111111111111111111111111111111122222222222222222222222222222222";
 
-fn policy() -> Policy {
-    serde_json::from_value(json!({
-        "environment": "prod", "sensitivity": "High", "after": [], "requires": [], "approvals": [],
-        "unknownAuthor": "Accept", "onBindingChange": "Accept", "grandfatherUntil": null, "problems": [],
-        "clearance": {"validFor": "PT10H", "onFailure": "Alert", "gracePeriod": "PT1H"},
-    }))
-    .unwrap()
-}
-
 fn decided(changes: &Value) -> Decision {
     let mut decision = json!({
         "verdict": "AwaitingApproval", "waitingFor": {"machines": ["image-scanned"], "people": ["product", "security"]},
         "checks": [{"check": "image-scanned", "outcome": "Pending", "reason": "EvidenceMissing", "message": "none yet",
-            "evidence": ["a/b", "a/b"], "expiresAt": null}],
+            "evidence": ["a/b", "a/b"], "missing": [{"subject": "Image", "name": "server/agent", "digest": RELEASE.replace("v1:", "")}], "expiresAt": null}],
         "approvals": [{"role": "security", "have": 0, "need": 1, "by": [], "rejectedBy": [], "notCounted": ["bob: author"], "contact": "#sec"}],
         "after": [{"environment": "staging", "satisfied": true, "message": "soaked", "satisfiedAt": null}],
         "waivers": [{"waiver": "w", "active": false, "message": "expired", "notAfter": "2026-05-01T10:00:00Z"}],
-        "term": {"clearedAt": "2026-05-01T10:00:00Z", "notAfter": "2026-05-01T20:00:00Z"},
+        "term": {"clearedAt": "2026-05-01T10:00:00Z", "renewedAt": "2026-05-01T10:30:00Z", "notAfter": "2026-05-01T20:00:00Z"},
         "failingSince": "2026-05-01T11:00:00Z", "evict": false, "grandfathered": true, "breakGlassUnreviewed": true,
         "seen": {
             "rejects": [{"id": "p/r", "release": RELEASE, "environment": "prod", "role": "security", "scope": "Namespace", "vote": "Reject",
@@ -53,13 +44,13 @@ fn a_decision_is_stored() {
         author: vec!["dana".to_owned()],
         ..PromotionStatus::default()
     };
-    insta::assert_yaml_snapshot!(decision(&decided(&json!({})), &policy(), &previous));
+    insta::assert_yaml_snapshot!(decision(&decided(&json!({})), &previous));
 }
 
 #[test]
 fn what_is_stored_is_read_back() {
     let decided = decided(&json!({}));
-    let stored = decision(&decided, &policy(), &PromotionStatus::default());
+    let stored = decision(&decided, &PromotionStatus::default());
     let read: PromotionStatus = serde_json::from_value(serde_json::to_value(&stored).unwrap()).unwrap();
     assert_eq!(read, stored);
     assert_eq!(lower::seen(&read), decided.seen);
@@ -70,28 +61,8 @@ fn what_is_stored_is_read_back() {
         (Some(term.cleared_at), Some(term.not_after))
     );
     assert_eq!(
-        (past.failing_since, past.valid_for),
-        (decided.failing_since, Some(policy().clearance.valid_for))
-    );
-}
-
-#[test]
-fn how_long_it_was_good_for_moves_with_its_end_only() {
-    let first = decision(&decided(&json!({})), &policy(), &PromotionStatus::default());
-    let mut longer = policy();
-    longer.clearance.valid_for = jiff::SignedDuration::from_hours(20);
-    assert_eq!(
-        decision(&decided(&json!({})), &longer, &first).valid_for_seconds,
-        Some(36_000)
-    );
-    let renewed = json!({"term": {"clearedAt": "2026-05-01T10:00:00Z", "notAfter": "2026-05-02T20:00:00Z"}});
-    assert_eq!(
-        decision(&decided(&renewed), &longer, &first).valid_for_seconds,
-        Some(72_000)
-    );
-    assert_eq!(
-        decision(&decided(&json!({"term": null})), &longer, &first).valid_for_seconds,
-        None
+        (past.failing_since, past.renewed_at, past.grandfathered),
+        (decided.failing_since, Some(term.renewed_at), true)
     );
 }
 

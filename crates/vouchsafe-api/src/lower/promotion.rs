@@ -4,7 +4,6 @@ use crate::promotion::{
     Component, PromotionSpec, SurfaceClaim,
     status::{PromotionStatus, SeenFailure, SeenReject},
 };
-use jiff::SignedDuration;
 use std::collections::BTreeSet;
 use vouchsafe_core::{
     decision::{self, ApprovalFact, Past, Person, Seen},
@@ -77,7 +76,8 @@ pub fn past(status: &PromotionStatus) -> Past {
         not_after: status.not_after,
         failing_since: status.failing_since,
         revoked_at: status.revoked_at,
-        valid_for: status.valid_for_seconds.map(SignedDuration::from_secs),
+        renewed_at: status.renewed_at,
+        grandfathered: status.grandfathered,
     }
 }
 

@@ -5,7 +5,7 @@ mod outcome;
 
 pub use self::{
     memory::{Bindings, HistoryEntry, Seen, SeenFailure, SeenReject},
-    outcome::{ApprovalOutcome, CheckOutcome, PredecessorOutcome, WaiverOutcome},
+    outcome::{ApprovalOutcome, CheckOutcome, Part, PredecessorOutcome, WaiverOutcome},
 };
 
 use crate::words::words;
@@ -98,10 +98,10 @@ pub struct PromotionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::time")]
     pub not_after: Option<Timestamp>,
-    /// How long the clearance was good for when it was given, in seconds.
+    /// When the clearance was last renewed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
-    pub valid_for_seconds: Option<i64>,
+    #[schemars(schema_with = "crate::schema::time")]
+    pub renewed_at: Option<Timestamp>,
     /// When it was first seen deployed here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::time")]
@@ -156,7 +156,7 @@ impl Default for PromotionStatus {
             next_review_at: None,
             cleared_at: None,
             not_after: None,
-            valid_for_seconds: None,
+            renewed_at: None,
             deployed_at: None,
             healthy_since: None,
             failing_since: None,

@@ -1,9 +1,11 @@
 //! What became of the single requirements.
 
 use super::Outcome;
+use crate::evidence::SubjectKind;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use vouchsafe_core::digest::Digest;
 
 /// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,10 +27,28 @@ pub struct CheckOutcome {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 317)), extend("x-kubernetes-list-type" = "set"))]
     pub evidence: Vec<String>,
+    /// The parts that keep it from passing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub missing: Vec<Part>,
     /// When it stops being valid by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::time")]
     pub expires_at: Option<Timestamp>,
+}
+
+/// One part of the release that a check is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Part {
+    /// What it is.
+    pub subject: SubjectKind,
+    /// Its name in the surface; of a release the agent's.
+    #[schemars(length(max = 512))]
+    pub name: String,
+    /// Its digest.
+    #[schemars(schema_with = "crate::schema::digest")]
+    pub digest: Digest,
 }
 
 /// One role's approvals.
