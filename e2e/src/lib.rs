@@ -6,9 +6,12 @@
 pub mod authority;
 pub mod await_;
 pub mod cases;
+pub mod checks;
 pub mod cluster;
 pub mod cosign;
+pub mod counts;
 pub mod demo;
+pub mod everything;
 pub mod helm;
 pub mod kubeconfig;
 pub mod operator;
@@ -21,3 +24,12 @@ pub mod tools;
 pub mod users;
 pub mod web;
 pub mod work;
+
+use std::path::Path;
+
+/// The root of the checkout that this was built in.
+#[must_use]
+pub fn checkout() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own)
+}

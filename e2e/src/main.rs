@@ -2,13 +2,13 @@
 
 use anyhow::{Context, Result, anyhow};
 use clap::{Parser, Subcommand};
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 use vouchsafe_e2e::{
-    cases,
+    checkout, checks,
     cluster::Cluster,
-    demo,
-    suite::{self, World},
+    counts::Counts,
+    demo, everything,
     tools::{Tool, Tools},
     work::Work,
 };
@@ -31,6 +31,14 @@ enum Command {
     Suite {
         /// Numbers, or parts of names
         filter: Vec<String>,
+        /// Cases that run at the same time
+        #[arg(long, default_value_t = 6)]
+        width: usize,
+    },
+    /// Checks format, lints, documentation and dependencies
+    Check,
+    /// Runs everything that a change must pass: tests, checks, suite
+    Test {
         /// Cases that run at the same time
         #[arg(long, default_value_t = 6)]
         width: usize,
@@ -80,25 +88,26 @@ async fn run(args: Args) -> Result<ExitCode> {
             std::future::pending::<()>().await;
         }
         Command::Demo => demo::run(building).await?,
-        Command::Suite { filter, width } => return run_suite(&filter, width).await,
+        Command::Suite { filter, width } => {
+            let report = everything::cases(&filter, width, building).await?;
+            report.sum_up();
+            return Ok(close(report.counts()));
+        }
+        Command::Check => return Ok(close(checks::run(checkout()).await?)),
+        Command::Test { width } => return Ok(close(everything::run(checkout(), width, building).await)),
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Prints the sum alone on the last line, where programs read it.
 #[expect(clippy::print_stdout, reason = "the last line is read by programs")]
-async fn run_suite(filter: &[String], width: usize) -> Result<ExitCode> {
-    let cases = suite::select(cases::all(), filter)?;
-    let tools = Tools::prepare(&Tool::ALL, building)?;
-    let world = Arc::new(World::new(Cluster::open(tools, Work::take("suite")?).await?));
-    let report = suite::run(&world, cases, width).await;
-    report.sum_up();
-    let (passed, failed, skipped) = report.counts();
-    println!("{}", suite::closing_line(passed, failed, skipped));
-    Ok(if report.is_success() {
+fn close(counts: Counts) -> ExitCode {
+    println!("{counts}");
+    if counts.is_success() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    })
+    }
 }
 
 async fn interrupted() -> Result<ExitCode> {

@@ -175,7 +175,7 @@ impl Operator {
 }
 
 async fn install_chart(cluster: &Cluster) -> Result<()> {
-    let chart = checkout().join("charts").join("vouchsafe").display().to_string();
+    let chart = crate::checkout().join("charts").join("vouchsafe").display().to_string();
     let helm = Helm::new(cluster.tools())?;
     let args = [
         "upgrade",
@@ -237,10 +237,4 @@ fn link_plugin(cluster: &Cluster, binary: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The root of the checkout.
-fn checkout() -> &'static Path {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent().unwrap_or(own)
 }

@@ -9,7 +9,7 @@ mod report;
 mod select;
 
 pub use context::{Context, World};
-pub use report::{Outcome, Report, closing_line};
+pub use report::{Outcome, Report};
 pub use select::select;
 
 use anyhow::Result;

@@ -1,6 +1,7 @@
 //! What came of the cases, in lines that people read and one that programs read.
 
 use super::{Case, Skipped};
+use crate::counts::Counts;
 use std::{collections::BTreeSet, time::Duration};
 use tokio::task::JoinError;
 
@@ -28,9 +29,7 @@ impl Outcome {
 /// The sum of a run.
 #[derive(Debug, Default)]
 pub struct Report {
-    passed: usize,
-    failed: usize,
-    skipped: usize,
+    counts: Counts,
     shown: BTreeSet<&'static str>,
     not_shown: BTreeSet<&'static str>,
     failures: Vec<String>,
@@ -50,13 +49,13 @@ impl Report {
         match outcome {
             Outcome::Passed => {
                 say(&format!("pass  {case} ({seconds:.1} s)"));
-                self.passed += 1;
+                self.counts += Counts::PASSED;
                 self.shown.extend(case.numbers);
                 return;
             }
             Outcome::Skipped(reason) => {
                 say(&format!("skip  {case}: {reason}"));
-                self.skipped += 1;
+                self.counts += Counts::SKIPPED;
             }
             Outcome::Failed(reason) => {
                 let line = format!("FAIL  {case} ({seconds:.1} s): {reason}");
@@ -68,14 +67,14 @@ impl Report {
     }
 
     fn fail(&mut self, line: String) {
-        self.failed += 1;
+        self.counts += Counts::FAILED;
         self.failures.push(line);
     }
 
     /// Prints the failures again, and which numbers were shown.
     pub fn sum_up(&self) {
         if !self.failures.is_empty() {
-            say(&format!("\n{} failed:", self.failed));
+            say(&format!("\n{} failed:", self.counts.failed));
             self.failures.iter().for_each(|line| say(line));
         }
         // A number is shown when every case of it passed.
@@ -89,21 +88,9 @@ impl Report {
 
     /// Passed, failed and skipped.
     #[must_use]
-    pub fn counts(&self) -> (usize, usize, usize) {
-        (self.passed, self.failed, self.skipped)
+    pub const fn counts(&self) -> Counts {
+        self.counts
     }
-
-    /// Whether something ran and nothing failed.
-    #[must_use]
-    pub fn is_success(&self) -> bool {
-        self.failed == 0 && self.passed > 0
-    }
-}
-
-/// The line that programs read, alone on it.
-#[must_use]
-pub fn closing_line(passed: usize, failed: usize, skipped: usize) -> String {
-    format!("{passed} passed, {failed} failed, {skipped} skipped")
 }
 
 /// What a panic said.

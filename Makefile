@@ -1,0 +1,30 @@
+# Each target is a line or two: the logic is in Rust, in e2e/.
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)/debug
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test check generate e2e bench
+
+help: ## Show what can be made
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+build:
+	@$(CARGO) build --workspace --all-targets
+
+demo: build ## Watch an agent being held at the door of production, and let in
+	@$(TARGET)/e2e demo
+
+test: build ## Run everything that a change must pass
+	@$(TARGET)/e2e test
+
+check: build ## Check format, lints, documentation and dependencies
+	@$(TARGET)/e2e check
+
+generate: ## Write the generated files anew: CRDs, chart, help
+	@UPDATE=1 $(CARGO) test --workspace --quiet
+
+e2e: build ## Run the suite alone; CASES="D01 drain" for some of it
+	@$(TARGET)/e2e suite $(CASES)
+
+bench: ## Measure what docs/benchmarks.md states
+	@$(CARGO) bench --workspace

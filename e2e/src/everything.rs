@@ -1,0 +1,87 @@
+//! `make test`: unit and property tests, then the checks, then the suite; the sum of all in the last line.
+//!
+//! A part that could not run counts as a failure, so that the sum can never be good without it.
+
+use crate::{
+    cases, checks,
+    cluster::Cluster,
+    counts::Counts,
+    suite::{self, Report, World},
+    tools::{Progress, Tool, Tools},
+    work::Work,
+};
+use anyhow::{Context, Result};
+use std::{path::Path, process::Stdio, sync::Arc, time::Instant};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+};
+
+/// Runs everything, and gives the sum.
+pub async fn run(checkout: &Path, width: usize, progress: Progress) -> Counts {
+    let mut sum = Counts::default();
+    sum += part("unit and property tests", async { tests(checkout).await }).await;
+    sum += part("checks", checks::run(checkout)).await;
+    sum += part("suite", async {
+        let report = cases(&[], width, progress).await?;
+        report.sum_up();
+        Ok(report.counts())
+    })
+    .await;
+    sum
+}
+
+/// Runs the cases that a filter names against a cluster.
+///
+/// # Errors
+/// When the filter names none, or the cluster does not come up.
+pub async fn cases(filter: &[String], width: usize, progress: Progress) -> Result<Report> {
+    let cases = suite::select(cases::all(), filter)?;
+    let tools = Tools::prepare(&Tool::ALL, progress)?;
+    let world = Arc::new(World::new(Cluster::open(tools, Work::take("suite")?).await?));
+    Ok(suite::run(&world, cases, width).await)
+}
+
+async fn part(name: &str, work: impl Future<Output = Result<Counts>>) -> Counts {
+    eprintln!("\n== {name}");
+    let begun = Instant::now();
+    let mut counts = work.await.unwrap_or_else(|error| {
+        eprintln!("{error:#}");
+        Counts::FAILED
+    });
+    if counts == Counts::default() {
+        eprintln!("nothing ran");
+        counts = Counts::FAILED;
+    }
+    eprintln!("== {name}: {counts} in {} s", begun.elapsed().as_secs());
+    counts
+}
+
+/// Runs cargo's tests in view, and counts what they say.
+async fn tests(checkout: &Path) -> Result<Counts> {
+    let mut child = Command::new("cargo")
+        .current_dir(checkout)
+        .args(["test", "--workspace", "--no-fail-fast"])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .context("cannot start cargo")?;
+    let mut counts = Counts::default();
+    let output = child.stdout.take().context("cargo has no output")?;
+    let mut lines = BufReader::new(output).lines();
+    while let Some(line) = lines.next_line().await.context("cannot read what cargo says")? {
+        show(&line);
+        counts += Counts::of_cargo(&line).unwrap_or_default();
+    }
+    let status = child.wait().await.context("cannot wait for cargo")?;
+    if !status.success() && counts.failed == 0 {
+        // What does not compile fails without a count.
+        counts += Counts::FAILED;
+    }
+    Ok(counts)
+}
+
+#[expect(clippy::print_stdout, reason = "what the tests say is shown as they say it")]
+fn show(line: &str) {
+    println!("{line}");
+}
