@@ -15,6 +15,7 @@ pub mod everything;
 pub mod helm;
 pub mod kubeconfig;
 pub mod operator;
+pub mod pods;
 pub mod ports;
 pub mod process;
 pub mod program;

@@ -8,6 +8,7 @@ use kube::{
     api::{ObjectMeta, PostParams},
 };
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
 use std::{
     ffi::OsString,
     fmt::Debug,
@@ -51,6 +52,14 @@ impl User {
     #[must_use]
     pub fn kubectl<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Run {
         self.run(&self.environment.kubectl).args(args)
+    }
+
+    /// `kubectl apply` of these objects into a namespace, as this user.
+    #[must_use]
+    pub fn apply(&self, namespace: &str, objects: &[Value]) -> Run {
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+        self.kubectl(["apply", "-n", namespace, "-f", "-"])
+            .input(list.to_string())
     }
 
     /// Any program as this user.

@@ -1,11 +1,11 @@
 //! The ground that every other case stands on: pods run, and ordinary users may only what they were given.
 
 use crate::{
-    await_::{Look, until},
+    pods::await_running,
     suite::{Case, Context},
 };
 use anyhow::{Context as _, Result, ensure};
-use k8s_openapi::api::{apps::v1::Deployment, authentication::v1::SelfSubjectReview, core::v1::Pod};
+use k8s_openapi::api::{apps::v1::Deployment, authentication::v1::SelfSubjectReview};
 use kube::{
     Api,
     api::{ListParams, PostParams},
@@ -41,7 +41,8 @@ async fn deployment_runs(cx: Context) -> Result<()> {
         .create(&PostParams::default(), &deployment("agent", 2)?)
         .await
         .context("an editor may create a Deployment")?;
-    await_running(&editor.api(&namespace), "app=agent", 2).await
+    await_running(&editor.api(&namespace), "app=agent", 2).await?;
+    Ok(())
 }
 
 async fn job_completes(cx: Context) -> Result<()> {
@@ -121,7 +122,8 @@ async fn components_restart(cx: Context) -> Result<()> {
     deployments
         .create(&PostParams::default(), &deployment("after", 1)?)
         .await?;
-    await_running(&pods, "app=after", 1).await
+    await_running(&pods, "app=after", 1).await?;
+    Ok(())
 }
 
 fn deployment(name: &str, replicas: u32) -> Result<Deployment> {
@@ -135,24 +137,4 @@ fn deployment(name: &str, replicas: u32) -> Result<Deployment> {
         },
     });
     serde_json::from_value(deployment).context("cannot describe a Deployment")
-}
-
-async fn await_running(pods: &Api<Pod>, selector: &str, count: usize) -> Result<()> {
-    until(&format!("{count} running pods with {selector}"), || async {
-        let found = pods.list(&ListParams::default().labels(selector)).await?;
-        let phases: Vec<String> = found
-            .iter()
-            .map(|pod| {
-                pod.status
-                    .as_ref()
-                    .and_then(|status| status.phase.clone())
-                    .unwrap_or_default()
-            })
-            .collect();
-        Ok(Look::when(phases, |phases| {
-            phases.iter().filter(|phase| *phase == "Running").count() == count
-        }))
-    })
-    .await?;
-    Ok(())
 }

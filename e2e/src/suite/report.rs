@@ -119,3 +119,51 @@ fn words(numbers: &[&str]) -> String {
 fn say(line: &str) {
     println!("{line}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcome, Report};
+    use crate::suite::{Case, Skipped};
+    use anyhow::anyhow;
+    use std::time::Duration;
+
+    fn report(outcomes: &[(&'static [&'static str], Outcome)]) -> Report {
+        let mut report = Report::default();
+        for (numbers, outcome) in outcomes {
+            let case = Case::new(numbers, "a case", async |_| Ok(()));
+            report.add(Ok((case, outcome.clone(), Duration::ZERO)));
+        }
+        report
+    }
+
+    #[test]
+    fn a_number_is_shown_when_every_case_of_it_passed() {
+        let report = report(&[
+            (&["D01", "D06"], Outcome::Passed),
+            (&["D06"], Outcome::Failed("it ran".to_owned())),
+            (&["D11"], Outcome::Skipped("no".to_owned())),
+        ]);
+        let shown: Vec<&str> = report.shown.difference(&report.not_shown).copied().collect();
+        assert_eq!(shown, ["D01"]);
+        assert_eq!(report.counts().to_string(), "1 passed, 1 failed, 1 skipped");
+    }
+
+    #[test]
+    fn only_a_case_that_says_so_is_skipped() {
+        let skipped = anyhow::Error::from(Skipped("no kubelet".to_owned()));
+        assert_eq!(Outcome::of(&skipped), Outcome::Skipped("no kubelet".to_owned()));
+        let failed = anyhow!("refused").context("creating a pod");
+        assert_eq!(
+            Outcome::of(&failed),
+            Outcome::Failed("creating a pod: refused".to_owned())
+        );
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_failure_with_its_words() {
+        let error = tokio::spawn(async { panic!("the API server is gone") })
+            .await
+            .unwrap_err();
+        assert_eq!(super::panic_words(error), "panicked: the API server is gone");
+    }
+}
