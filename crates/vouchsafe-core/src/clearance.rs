@@ -25,6 +25,9 @@
 //! `batch.kubernetes.io/job-completion-index` and the label `apps.kubernetes.io/pod-index` are left out of both sides if they are a decimal
 //! number of at most ten digits, and the label `statefulset.kubernetes.io/pod-name` if it is the pod's name.
 
+mod account;
+mod additions;
+mod exempt;
 mod ledger;
 mod owner;
 mod profile;
@@ -34,6 +37,9 @@ mod tests;
 mod token;
 
 pub use self::{
+    account::{Difference, differences, exempted},
+    additions::without_controller_additions,
+    exempt::Exempt,
     ledger::{Cleared, LedgerSpec, ProfileEntry, Protected, Subject, TemplateEntry},
     owner::OwnerKind,
     profile::{Images, MAX_PROFILE, Metadata, Profile, ProfileError, Varies},

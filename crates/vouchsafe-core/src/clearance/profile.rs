@@ -8,6 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Bytes of a profile's JSON: a pod of 50 containers fits, and a ledger holds several of the largest.
 pub const MAX_PROFILE: usize = 128 * 1024;
 
+/// References to metadata that a profile has, at most; the bounds of the Clearance's schema, as the next three.
+const MAX_REFERENCES: usize = 32;
+/// Annotations, and labels.
+const MAX_VALUES: usize = 64;
+/// Bytes of one of them.
+const MAX_VALUE: usize = 4096;
+/// Bytes of one reference.
+const MAX_KEY: usize = 512;
+
 /// What only scheduler and API server set, and what no new pod has.
 const FREE: [&str; 7] = [
     "ephemeralContainers",
@@ -32,6 +41,14 @@ pub enum ProfileError {
         field: String,
         /// As it is named.
         image: String,
+    },
+    /// What it reads from its metadata does not fit into a ledger.
+    #[error("{what} of metadata are read by the pod's containers, at most {most} are allowed")]
+    Metadata {
+        /// How much of what.
+        what: String,
+        /// How much may be.
+        most: usize,
     },
     /// It does not fit into a ledger.
     #[error("the pod's spec is {size} bytes as a profile, at most {MAX_PROFILE} fit into the ledger")]
@@ -118,9 +135,29 @@ impl Profile {
             metadata,
             spec,
         };
-        match profile.size() {
+        profile.bounded()
+    }
+
+    /// Itself, if it fits into a ledger.
+    fn bounded(self) -> Result<Self, ProfileError> {
+        let Metadata { annotations, labels } = &self.metadata;
+        let values = annotations.values().chain(labels.values());
+        let longest = values.map(String::len).max().unwrap_or_default();
+        let path = self.refers.iter().map(String::len).max().unwrap_or_default();
+        for (count, words, most) in [
+            (self.refers.len(), "references to single values", MAX_REFERENCES),
+            (annotations.len().max(labels.len()), "annotations or labels", MAX_VALUES),
+            (longest, "bytes in one value", MAX_VALUE),
+            (path, "bytes in one key", MAX_KEY),
+        ] {
+            if count > most {
+                let what = format!("{count} {words}");
+                return Err(ProfileError::Metadata { what, most });
+            }
+        }
+        match self.size() {
             size if size > MAX_PROFILE => Err(ProfileError::TooLarge { size }),
-            _ => Ok(profile),
+            _ => Ok(self),
         }
     }
 
@@ -198,13 +235,13 @@ fn by_name(spec: &Value) -> Value {
 }
 
 /// Whether a host is called like the pod, or like it without what makes its name unique.
-fn is_own(hostname: &str, pod: &str) -> bool {
+pub(super) fn is_own(hostname: &str, pod: &str) -> bool {
     let rest = pod.strip_prefix(hostname);
     !hostname.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 /// Whether a volume is exactly a claim that was made for this pod.
-fn is_claim(volume: &Value, pod: &str) -> bool {
+pub(super) fn is_claim(volume: &Value, pod: &str) -> bool {
     let name = volume.get("name").and_then(Value::as_str).unwrap_or_default();
     *volume == json!({"name": name, "persistentVolumeClaim": {"claimName": format!("{name}-{pod}")}})
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Our label on a pod that waits. It comes off, so it is no part of what a cleared pod shows.
-const HELD: &str = "vouchsafe.dev/held";
+pub(super) const HELD: &str = "labels/vouchsafe.dev/held";
 
 /// Indices that controllers give to pods.
 const INDICES: &[&str] = &[
@@ -68,7 +68,7 @@ pub(super) fn read(refers: &BTreeSet<String>, pod: &Value, numbered: bool) -> Me
             let label = format!("{field}/{key}");
             let text = value.as_str().unwrap_or_default();
             let referred = refers.contains(field) || refers.contains(&label);
-            if referred && !(numbered && varies(&label, text, name)) && !held(field, key, text) {
+            if referred && !(numbered && varies(&label, text, name)) && !(label == HELD && text == "true") {
                 kept.insert(key.clone(), text.to_owned());
             }
         }
@@ -79,11 +79,12 @@ pub(super) fn read(refers: &BTreeSet<String>, pod: &Value, numbered: bool) -> Me
 /// Whether it is what a controller tells pods apart by, and no more than that: free text there would be content.
 fn varies(label: &str, text: &str, name: &str) -> bool {
     if INDICES.contains(&label) {
-        return (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        return is_index(text);
     }
     label == POD_NAME && text == name
 }
 
-fn held(field: &str, key: &str, text: &str) -> bool {
-    (field, key, text) == ("labels", HELD, "true")
+/// A decimal number, short enough to say nothing else.
+pub(super) fn is_index(text: &str) -> bool {
+    (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -1,5 +1,7 @@
 //! Pods as a real API server 1.36.3 and its controllers stored them, with a LimitRange and without; and what is made of them.
 
+mod account;
+mod exempted;
 mod profiles;
 
 use super::*;
@@ -69,6 +71,57 @@ fn token() -> Value {
         {"configMap": {"items": [{"key": "ca.crt", "path": "ca.crt"}], "name": "kube-root-ca.crt"}},
         {"downwardAPI": {"items": [{"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}, "path": "namespace"}]}},
     ]})
+}
+
+/// JSON pointers of every leaf.
+fn leaves(value: &Value, at: &str, all: &mut Vec<String>) {
+    let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            for (key, field) in fields {
+                leaves(field, &format!("{at}/{}", escaped(key)), all);
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for (index, item) in items.iter().enumerate() {
+                leaves(item, &format!("{at}/{index}"), all);
+            }
+        }
+        _ => all.push(at.to_owned()),
+    }
+}
+
+/// A value of the same kind that is not the same.
+fn another(value: &Value) -> Value {
+    match value {
+        Value::Bool(flag) => json!(!flag),
+        Value::Number(number) => json!(number.as_i64().unwrap() + 1),
+        Value::String(text) => json!(format!("{text}x")),
+        _ => json!({"x": "y"}),
+    }
+}
+
+fn without(object: &Value, path: &str) -> Value {
+    let (parent, key) = path.rsplit_once('/').unwrap();
+    let mut object = object.clone();
+    match object.pointer_mut(parent).unwrap() {
+        Value::Object(fields) => drop(fields.remove(&key.replace("~1", "/")).unwrap()),
+        Value::Array(items) => drop(items.remove(key.parse().unwrap())),
+        other => panic!("{other}"),
+    }
+    object
+}
+
+fn with(object: &Value, path: &str, value: Value) -> Value {
+    let (parent, key) = path.rsplit_once('/').unwrap();
+    let mut object = object.clone();
+    match object.pointer_mut(parent).unwrap_or_else(|| panic!("no {parent}")) {
+        Value::Object(fields) => drop(fields.insert(key.replace("~1", "/"), value)),
+        Value::Array(items) if key == "-" => items.push(value),
+        Value::Array(items) => items[key.parse::<usize>().unwrap()] = value,
+        other => panic!("{other}"),
+    }
+    object
 }
 
 /// Compares with a file beside the tests; `UPDATE=1` rewrites it.

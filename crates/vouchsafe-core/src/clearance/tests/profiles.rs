@@ -58,37 +58,6 @@ fn siblings_are_alike() {
     }
 }
 
-/// JSON pointers of every leaf.
-fn leaves(value: &Value, at: &str, all: &mut Vec<String>) {
-    match value {
-        Value::Object(fields) if !fields.is_empty() => {
-            fields.iter().for_each(|(key, field)| {
-                leaves(
-                    field,
-                    &format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")),
-                    all,
-                );
-            });
-        }
-        Value::Array(items) if !items.is_empty() => {
-            items
-                .iter()
-                .enumerate()
-                .for_each(|(index, item)| leaves(item, &format!("{at}/{index}"), all));
-        }
-        _ => all.push(at.to_owned()),
-    }
-}
-
-fn another(value: &Value) -> Value {
-    match value {
-        Value::Bool(flag) => json!(!flag),
-        Value::Number(number) => json!(number.as_i64().unwrap() + 1),
-        Value::String(text) => json!(format!("{text}x")),
-        _ => json!({"x": "y"}),
-    }
-}
-
 /// What may change in a pod without making it another one: what scheduler and API server set, and whether the token's mount is read-only (it always is).
 fn free(path: &str, pod: &Value, name: &str) -> bool {
     let nature = [
@@ -105,17 +74,6 @@ fn free(path: &str, pod: &Value, name: &str) -> bool {
     nature.contains(&field)
         || (name == "daemonset" && field == "affinity")
         || mount.is_some_and(|path| path == "/var/run/secrets/kubernetes.io/serviceaccount")
-}
-
-fn without(pod: &Value, path: &str) -> Value {
-    let (parent, key) = path.rsplit_once('/').unwrap();
-    let mut pod = pod.clone();
-    match pod.pointer_mut(parent).unwrap() {
-        Value::Object(fields) => drop(fields.remove(key).unwrap()),
-        Value::Array(items) => drop(items.remove(key.parse().unwrap())),
-        other => panic!("{other}"),
-    }
-    pod
 }
 
 /// Every leaf of every pod's spec, changed alone or taken away, and a field added beside it: another pod.
