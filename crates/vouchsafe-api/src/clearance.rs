@@ -1,5 +1,6 @@
 //! The Clearance: the ledger of one governed namespace that the API server's policies read; always named `clearance`. Only the operator
-//! writes it. Its shape is a contract with the policies: change both together.
+//! writes it. Its shape is a contract with the policies and with `vouchsafe_core::clearance::LedgerSpec`: change them together. Every map
+//! is always there, so that a policy need not ask.
 
 use crate::{environment::Enforcement, words::words};
 use jiff::Timestamp;
@@ -8,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use vouchsafe_core::digest::ReleaseDigest;
+use vouchsafe_core::{clearance::MAX_PROFILE, digest::ReleaseDigest};
 
 /// The only name of a Clearance.
 pub const NAME: &str = "clearance";
@@ -67,35 +68,35 @@ pub struct ClearanceSpec {
     #[schemars(length(max = 128))]
     pub nonce: Option<String>,
     /// The exact `projected` source of the service-account token volume that the API server injects.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "crate::schema::object")]
-    pub token: Option<Map<String, Value>>,
+    #[serde(default)]
+    #[schemars(schema_with = "token")]
+    pub token: Map<String, Value>,
     /// Keys of profiles, by the image of the first container.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     #[schemars(schema_with = "index")]
     pub index: BTreeMap<String, Vec<String>>,
     /// Cleared pods, by 32 hexadecimal digits.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     #[schemars(schema_with = "map::<Profile, MAX_PROFILES>")]
     pub profiles: BTreeMap<String, Profile>,
     /// Keys of templates, by the image of the first container.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     #[schemars(schema_with = "index")]
     pub template_index: BTreeMap<String, Vec<String>>,
     /// Pod templates of cleared releases, by 32 hexadecimal digits.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     #[schemars(schema_with = "map::<Template, MAX_PROFILES>")]
     pub templates: BTreeMap<String, Template>,
     /// Cleared releases, by the 64 hexadecimal digits of their digest.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     #[schemars(schema_with = "map::<Release, MAX_PROFILES>")]
     pub releases: BTreeMap<String, Release>,
     /// Configuration that cleared releases are made of, as `ConfigMap/name`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     #[schemars(schema_with = "map::<Protected, MAX_PROTECTED>")]
     pub protected_config: BTreeMap<String, Protected>,
     /// What agents wait for, in one line each.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     #[schemars(schema_with = "waiting")]
     pub waiting: BTreeMap<String, String>,
 }
@@ -117,15 +118,15 @@ pub struct Profile {
     #[schemars(schema_with = "crate::schema::time")]
     pub not_after: Timestamp,
     /// What may differ from pod to pod.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     #[schemars(length(max = 3), extend("x-kubernetes-list-type" = "set"))]
     pub varies: Vec<Varies>,
-    /// Annotations and labels that the pod refers to, and their values.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<PodMetadata>,
-    /// Keys of annotations and labels, and fields, that the pod refers to.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32), inner(length(max = 512)), extend("x-kubernetes-list-type" = "set"))]
+    /// Annotations and labels that the pod refers to, with their values.
+    #[serde(default)]
+    pub metadata: PodMetadata,
+    /// What the pod refers to, as `annotations/<key>`, `labels/<key>`, or all of `annotations` or `labels`.
+    #[serde(default)]
+    #[schemars(length(max = 2048), inner(length(max = 512)), extend("x-kubernetes-list-type" = "set"))]
     pub refers: Vec<String>,
     /// The pod's whole spec, as stored while it was held.
     #[schemars(schema_with = "crate::schema::object")]
@@ -137,11 +138,9 @@ pub struct Profile {
 #[serde(rename_all = "camelCase", default)]
 pub struct PodMetadata {
     /// The annotations.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "texts")]
     pub annotations: BTreeMap<String, String>,
     /// The labels.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "texts")]
     pub labels: BTreeMap<String, String>,
 }
@@ -187,6 +186,7 @@ pub struct Protected {
 fn index(_: &mut SchemaGenerator) -> Schema {
     schemars::json_schema!({
         "type": "object",
+        "default": {},
         "maxProperties": MAX_PROFILES,
         "additionalProperties": {
             "type": "array",
@@ -199,16 +199,86 @@ fn index(_: &mut SchemaGenerator) -> Schema {
 fn waiting(_: &mut SchemaGenerator) -> Schema {
     schemars::json_schema!({
         "type": "object",
+        "default": {},
         "maxProperties": MAX_WAITING,
         "additionalProperties": {"type": "string", "maxLength": MAX_EXPLANATION}
     })
 }
 
+/// As much as a profile can be: what is larger never gets here.
 fn texts(_: &mut SchemaGenerator) -> Schema {
-    schemars::json_schema!({"type": "object", "maxProperties": 64, "additionalProperties": {"type": "string", "maxLength": 4096}})
+    schemars::json_schema!({
+        "type": "object",
+        "default": {},
+        "maxProperties": 2048,
+        "additionalProperties": {"type": "string", "maxLength": MAX_PROFILE}
+    })
+}
+
+fn token(_: &mut SchemaGenerator) -> Schema {
+    schemars::json_schema!({"type": "object", "default": {}, "x-kubernetes-preserve-unknown-fields": true})
 }
 
 fn map<T: JsonSchema, const MAX: usize>(generator: &mut SchemaGenerator) -> Schema {
     let of = generator.subschema_for::<T>();
-    schemars::json_schema!({"type": "object", "maxProperties": MAX, "additionalProperties": of})
+    schemars::json_schema!({"type": "object", "default": {}, "maxProperties": MAX, "additionalProperties": of})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use vouchsafe_core::clearance::LedgerSpec;
+
+    /// What core says, as it writes it.
+    fn ledger(extra: &Value) -> Value {
+        let release = format!("v1:sha256:{}", "1".repeat(64));
+        let mut ledger = json!({
+            "environment": "prod", "namespaceUid": "u", "enforcement": "Hold", "token": {"defaultMode": 420},
+            "index": {"image": ["a".repeat(32)]},
+            "profiles": {"a".repeat(32): {
+                "agent": "refund", "role": "server", "release": release, "notAfter": "2027-01-01T00:00:00Z", "varies": ["Hostname", "Claims"],
+                "refers": ["labels/app"], "metadata": {"annotations": {}, "labels": {"app": "x"}}, "spec": {"containers": [{"x": null}]},
+            }},
+            "templateIndex": {"image": ["b".repeat(32)]},
+            "templates": {"b".repeat(32): {"agent": "refund", "release": release, "notAfter": "2027-01-01T00:00:00Z", "spec": {"x": 1}}},
+            "releases": {"1".repeat(64): {"agent": "refund", "notAfter": "2027-01-01T00:00:00Z"}},
+            "protectedConfig": {"ConfigMap/prompts": {"present": true}},
+            "waiting": {"refund": "approval by security"},
+        });
+        ledger
+            .as_object_mut()
+            .unwrap()
+            .extend(extra.as_object().unwrap().clone());
+        ledger
+    }
+
+    #[test]
+    fn it_is_the_ledger_of_core() {
+        for ledger in [ledger(&json!({})), ledger(&json!({"nonce": "n"}))] {
+            let core: LedgerSpec = serde_json::from_value(ledger.clone()).unwrap();
+            let spec: ClearanceSpec = serde_json::from_value(serde_json::to_value(&core).unwrap()).unwrap();
+            assert_eq!(serde_json::to_value(&spec).unwrap(), ledger);
+            assert_eq!(serde_json::to_value(&core).unwrap(), ledger);
+        }
+    }
+
+    #[test]
+    fn every_map_is_always_there() {
+        let spec = json!({"environment": "prod", "namespaceUid": "u", "enforcement": "Deny"});
+        let spec: ClearanceSpec = serde_json::from_value(spec).unwrap();
+        let written = serde_json::to_value(&spec).unwrap();
+        for map in [
+            "token",
+            "index",
+            "profiles",
+            "templateIndex",
+            "templates",
+            "releases",
+            "protectedConfig",
+            "waiting",
+        ] {
+            assert_eq!(written[map], json!({}), "{map}");
+        }
+    }
 }
