@@ -5,6 +5,7 @@
 //! decide anything, or keep a credential longer than one call. No other crate names sigstore.
 
 pub mod credentials;
+mod json;
 pub mod reference;
 pub mod registry;
 pub mod signature;

@@ -239,7 +239,14 @@ pub(crate) fn is_registry(text: &str) -> bool {
             .split_once(':')
             .map_or((text, None), |(host, port)| (host, Some(port))),
     };
-    host.split('.').all(is_label) && port.is_none_or(is_port)
+    // What ends in a number is an address, and there is one way to write it.
+    let numeric = host
+        .rsplit('.')
+        .next()
+        .is_some_and(|last| last.starts_with("0x") || last.bytes().all(|byte| byte.is_ascii_digit()));
+    host.split('.').all(is_label)
+        && (!numeric || host.parse::<std::net::Ipv4Addr>().is_ok())
+        && port.is_none_or(is_port)
 }
 
 fn is_port(text: &str) -> bool {
@@ -388,6 +395,22 @@ mod tests {
             (
                 &format!("registry.example:+80/a{digest}"),
                 "`registry.example:+80` is not",
+            ),
+            (
+                &format!("127.1:5000/a{digest}"),
+                "`127.1:5000` is not the name of a registry",
+            ),
+            (
+                &format!("2130706433:5000/a{digest}"),
+                "`2130706433:5000` is not the name of a registry",
+            ),
+            (
+                &format!("0x7f000001:5000/a{digest}"),
+                "`0x7f000001:5000` is not the name of a registry",
+            ),
+            (
+                &format!("0177.0.0.1/a{digest}"),
+                "`0177.0.0.1` is not the name of a registry",
             ),
             (&format!("[::1/a{digest}"), "`[::1` is not the name of a registry"),
             (&format!("[::1]x/a{digest}"), "`[::1]x` is not the name of a registry"),

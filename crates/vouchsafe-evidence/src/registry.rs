@@ -21,7 +21,7 @@ pub use error::RegistryError;
 pub use settings::{RegistryOptions, Settings, SettingsError};
 
 pub(crate) use manifest::{Descriptor, Manifest};
-pub(crate) use referrers::BUNDLE;
+pub(crate) use referrers::{BUNDLE, SIGNATURE};
 pub(crate) use session::Session;
 
 use crate::{

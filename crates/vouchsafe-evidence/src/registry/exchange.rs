@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
-    body::Incoming,
+    body::{Body as _, Incoming},
     header::{self, HeaderValue},
 };
 use std::time::Duration;
@@ -164,6 +164,14 @@ async fn answer(response: Response<Incoming>, target: Target, ask: &Ask<'_>) -> 
 }
 
 async fn read(mut body: Incoming, target: &Target, ask: &Ask<'_>) -> Result<Bytes, RegistryError> {
+    let too_large = || RegistryError::TooLarge {
+        host: target.place().to_owned(),
+        what: ask.what.to_owned(),
+        limit: ask.limit,
+    };
+    if usize::try_from(body.size_hint().lower()).map_or(true, |declared| declared > ask.limit) {
+        return Err(too_large());
+    }
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| RegistryError::Unreachable {
@@ -172,11 +180,7 @@ async fn read(mut body: Incoming, target: &Target, ask: &Ask<'_>) -> Result<Byte
         })?;
         let data = frame.into_data().unwrap_or_default();
         if bytes.len() + data.len() > ask.limit {
-            return Err(RegistryError::TooLarge {
-                host: target.place().to_owned(),
-                what: ask.what.to_owned(),
-                limit: ask.limit,
-            });
+            return Err(too_large());
         }
         bytes.extend_from_slice(&data);
     }

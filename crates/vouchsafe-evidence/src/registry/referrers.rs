@@ -18,6 +18,12 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// The family of media types of Sigstore bundles.
 pub(crate) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
 
+/// What cosign notes beside a bundle.
+const CONTENT: &str = "dev.sigstore.bundle.content";
+const PREDICATE: &str = "dev.sigstore.bundle.predicateType";
+/// The predicate type of an image signature.
+pub(crate) const SIGNATURE: &str = "https://sigstore.dev/cosign/sign/v1";
+
 /// What was found.
 #[derive(Debug, Default)]
 pub(crate) struct Referrers {
@@ -82,11 +88,10 @@ impl Session<'_> {
     }
 }
 
-/// Keeps the likely and, apart from them, the unlikely, so that noise cannot crowd out a signature that says what it is.
+/// Keeps the likely apart from the unlikely, so that neither noise nor many attestations crowd out a signature that says what it is.
 struct Collected {
     limit: usize,
-    likely: Vec<Descriptor>,
-    others: Vec<Descriptor>,
+    by_rank: [Vec<Descriptor>; 4],
     more: bool,
 }
 
@@ -94,23 +99,16 @@ impl Collected {
     fn new(limit: usize) -> Self {
         Self {
             limit,
-            likely: Vec::new(),
-            others: Vec::new(),
+            by_rank: Default::default(),
             more: false,
         }
     }
 
     fn add(&mut self, index: Manifest) {
         for descriptor in index.into_manifests() {
-            let likely = descriptor
-                .artifact_type
-                .as_deref()
-                .is_some_and(|kind| kind.starts_with(BUNDLE));
-            let list = if likely { &mut self.likely } else { &mut self.others };
-            if list.len() < self.limit {
-                list.push(descriptor);
-            } else {
-                self.more = true;
+            match self.by_rank.get_mut(rank(&descriptor)) {
+                Some(list) if list.len() < self.limit => list.push(descriptor),
+                _ => self.more = true,
             }
         }
     }
@@ -121,15 +119,30 @@ impl Collected {
     }
 
     fn is_full(&self) -> bool {
-        self.likely.len() >= self.limit
+        self.by_rank.first().is_some_and(|likely| likely.len() >= self.limit)
     }
 
     fn done(self) -> Referrers {
-        let mut descriptors = self.likely;
-        descriptors.extend(self.others);
+        let mut descriptors = self.by_rank.concat();
         let more = self.more || descriptors.len() > self.limit;
         descriptors.truncate(self.limit);
         Referrers { descriptors, more }
+    }
+}
+
+/// How unlikely it is that this is a signature. Everything it rests on is unsigned, so that it orders and excludes nothing.
+fn rank(descriptor: &Descriptor) -> usize {
+    let note = |name: &str| descriptor.annotations.as_ref().and_then(|notes| notes.get(name));
+    let is_bundle = note(CONTENT).is_some()
+        || descriptor
+            .artifact_type
+            .as_deref()
+            .is_some_and(|kind| kind.starts_with(BUNDLE));
+    match (note(PREDICATE).map(String::as_str), is_bundle) {
+        (Some(SIGNATURE), _) => 0,
+        (None, true) => 1,
+        (Some(_), _) => 2,
+        (None, false) => 3,
     }
 }
 
@@ -176,6 +189,7 @@ fn next_of(link: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn the_next_page_is_on_the_same_host_or_an_error() {
@@ -224,26 +238,31 @@ mod tests {
     }
 
     #[test]
-    fn noise_cannot_crowd_out_what_says_that_it_is_a_bundle() {
-        let entry = |kind: &str, at: usize| serde_json::json!({"digest": format!("{kind}{at}"), "size": 1, "artifactType": kind});
-        let page = |kind: &str, count| {
-            let manifests = (0..count).map(|at| entry(kind, at)).collect::<Vec<_>>();
+    fn noise_cannot_crowd_out_what_says_that_it_is_a_signature() {
+        let page = |count, entry: serde_json::Value| {
+            let manifests = vec![entry; count];
             serde_json::from_value::<Manifest>(serde_json::json!({"manifests": manifests})).unwrap()
         };
+        let noise = json!({"digest": "noise", "size": 1, "artifactType": "application/spdx+json"});
+        let attestation = json!({"digest": "attestation", "size": 1, "artifactType": BUNDLE, "annotations": {CONTENT: "dsse-envelope", PREDICATE: "https://slsa.dev/provenance/v1"}});
+        let bundle = json!({"digest": "bundle", "size": 1, "artifactType": format!("{BUNDLE}.v0.3+json")});
+        // As a registry that misreports the type has it.
+        let signature = json!({"digest": "signature", "size": 1, "artifactType": "application/vnd.oci.empty.v1+json", "annotations": {CONTENT: "dsse-envelope", PREDICATE: SIGNATURE}});
         let mut found = Collected::new(3);
-        found.add(page("noise", 100));
+        found.add(page(100, noise));
+        found.add(page(100, attestation));
+        found.add(page(1, bundle));
         assert!(!found.is_full());
-        found.add(page(BUNDLE, 2));
+        found.add(page(1, signature.clone()));
         let referrers = found.done();
         let digests = referrers
             .descriptors
             .iter()
-            .map(|descriptor| descriptor.digest.as_str())
-            .collect::<Vec<_>>();
-        assert_eq!(digests, [&format!("{BUNDLE}0"), &format!("{BUNDLE}1"), "noise0"]);
+            .map(|descriptor| descriptor.digest.as_str());
+        assert_eq!(digests.collect::<Vec<_>>(), ["signature", "bundle", "attestation"]);
         assert!(referrers.more);
         let mut found = Collected::new(3);
-        found.add(page(BUNDLE, 3));
-        assert!(found.is_full() && !found.more);
+        found.add(page(3, signature));
+        assert!(found.is_full() && !found.more && !found.done().more);
     }
 }

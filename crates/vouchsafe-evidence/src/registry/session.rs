@@ -9,7 +9,7 @@ use super::{
     target::Target,
     token::Reader,
 };
-use crate::{credentials::Login, reference::Repository};
+use crate::{credentials::Login, json, reference::Repository};
 use bytes::Bytes;
 use hyper::{Method, StatusCode, header::HeaderValue};
 use tokio::time::Instant;
@@ -98,7 +98,7 @@ impl<'c> Session<'c> {
 
     /// JSON that is to be a manifest or index.
     pub(crate) fn parse(&self, bytes: &[u8], what: &str) -> Result<Manifest, RegistryError> {
-        serde_json::from_slice(bytes).map_err(|source| RegistryError::Malformed {
+        json::object(bytes).map_err(|source| RegistryError::Malformed {
             host: self.reader.repository.host().to_owned(),
             what: what.to_owned(),
             source,

@@ -11,7 +11,7 @@ use super::{
     exchange::{Ask, send},
     target::{Target, escape},
 };
-use crate::{credentials::Login, reference::Repository};
+use crate::{credentials::Login, json, reference::Repository};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hyper::{Method, header::HeaderValue};
 use serde::Deserialize;
@@ -90,7 +90,7 @@ impl Reader<'_> {
             _ => return Err(answer.unexpected(&ask)),
         }
         let host = || answer.target.place().to_owned();
-        let token = serde_json::from_slice::<Token>(&answer.body).map_err(|source| RegistryError::Malformed {
+        let token = json::object::<Token>(&answer.body).map_err(|source| RegistryError::Malformed {
             host: host(),
             what: ask.what.to_owned(),
             source,

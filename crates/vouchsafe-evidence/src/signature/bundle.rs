@@ -5,6 +5,7 @@
 //! manifest's bytes. The statement inside the envelope counts, never the notes around it.
 
 use super::{finding::Finding, key::Keyring};
+use crate::{json, registry::SIGNATURE};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, de::IgnoredAny};
 use sigstore_verify::types::pae;
@@ -18,8 +19,6 @@ const VERSION_0_3: [&str; 2] = [
 ];
 const IN_TOTO: &str = "application/vnd.in-toto+json";
 const STATEMENTS: [&str; 2] = ["https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1"];
-/// What makes a statement an image signature.
-const SIGNATURE: &str = "https://sigstore.dev/cosign/sign/v1";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -83,11 +82,11 @@ pub(super) struct Image<'a> {
 /// Judges one bundle.
 pub(super) fn judge(bytes: &[u8], image: &Image<'_>, keys: &Keyring<'_>) -> Finding {
     // What is not read further down must be text all the same.
-    let Ok(text) = std::str::from_utf8(bytes) else {
+    if std::str::from_utf8(bytes).is_err() {
         return Finding::Malformed("it is not a bundle");
-    };
-    let Ok(bundle) = serde_json::from_str::<Bundle>(text) else {
-        return unreadable(text);
+    }
+    let Ok(bundle) = json::object::<Bundle>(bytes) else {
+        return unreadable(bytes);
     };
     if !VERSION_0_3.contains(&bundle.media_type.as_str()) {
         return Finding::Unsupported(short(&bundle.media_type));
@@ -108,13 +107,13 @@ pub(super) fn judge(bytes: &[u8], image: &Image<'_>, keys: &Keyring<'_>) -> Find
 }
 
 /// Tells a version that we do not know from a broken bundle.
-fn unreadable(text: &str) -> Finding {
+fn unreadable(bytes: &[u8]) -> Finding {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Version {
         media_type: String,
     }
-    match serde_json::from_str::<Version>(text) {
+    match json::object::<Version>(bytes) {
         Ok(version) if !VERSION_0_3.contains(&version.media_type.as_str()) => {
             Finding::Unsupported(short(&version.media_type))
         }
@@ -138,7 +137,7 @@ fn of_envelope(envelope: &Envelope, image: &Image<'_>, keys: &Keyring<'_>) -> Fi
 
 /// A statement that a trusted key signed.
 fn of_statement(payload: &[u8], image: &Image<'_>, key: Digest) -> Finding {
-    let Ok(statement) = serde_json::from_slice::<Statement>(payload) else {
+    let Ok(statement) = json::object::<Statement>(payload) else {
         return Finding::Malformed("its payload is not an in-toto statement");
     };
     if !STATEMENTS.contains(&statement.kind.as_str()) {

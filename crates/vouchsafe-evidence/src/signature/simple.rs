@@ -8,6 +8,7 @@ use super::{
     finding::Finding,
     key::Keyring,
 };
+use crate::json;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
@@ -49,7 +50,7 @@ pub(super) fn judge(payload: &[u8], signature: &str, keyless: bool, image: &Imag
             Finding::OtherKey
         };
     };
-    let Ok(payload) = serde_json::from_slice::<Payload>(payload) else {
+    let Ok(payload) = json::object::<Payload>(payload) else {
         return Finding::Malformed("its payload is not simple signing");
     };
     if payload.critical.kind != KIND {

@@ -1,6 +1,7 @@
 //! What is a signature, what is not, and why.
 
 mod bundles;
+mod cosign;
 mod keys;
 mod older;
 mod reports;
