@@ -331,7 +331,7 @@ async fn the_largest_list_is_read_within_bounds() {
     }
 }
 
-/// The list that takes most room when it is read: as many entries as fit. Measured: the peak of the whole test run stays below 256 MiB.
+/// The list that takes most room when it is read: as many entries as fit. Measured: the peak of the whole test run stays below 128 MiB (54 MiB seen).
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_most_entries_are_read_within_bounds() {
@@ -356,7 +356,7 @@ async fn the_most_entries_are_read_within_bounds() {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let kilobytes = peak.trim().trim_end_matches(" kB").parse::<usize>().unwrap();
-    assert!(kilobytes < 256 << 10, "{kilobytes} kB");
+    assert!(kilobytes < 128 << 10, "{kilobytes} kB");
 }
 
 /// A blob is cut off at its declared size, and never read past the limit, whatever is declared (D54).
