@@ -118,7 +118,7 @@ fn deny_with(deny: &Path, checkout: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(deny);
     command
         .current_dir(checkout)
-        .args(["--workspace", "--all-features", "--log-level", "error"])
+        .args(["--workspace", "--log-level", "error"])
         .args(args);
     command.kill_on_drop(true);
     command
