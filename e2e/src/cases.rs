@@ -1,6 +1,7 @@
 //! What is shown, each module one part of it.
 
 mod ground;
+mod kinds;
 mod registries;
 
 use crate::suite::Case;
@@ -8,5 +9,5 @@ use crate::suite::Case;
 /// Every case.
 #[must_use]
 pub fn all() -> Vec<Case> {
-    [ground::cases(), registries::cases()].concat()
+    [ground::cases(), kinds::cases(), registries::cases()].concat()
 }
