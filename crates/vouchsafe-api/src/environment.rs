@@ -79,7 +79,7 @@ words! {
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("size(self.metadata.name) <= 63 && !self.metadata.name.contains('.')").message("an Environment's name is at most 63 characters without dots: it is a label's value"),
-    validation = Rule::new("!has(self.spec.after) || self.spec.after.all(before, before.environment != self.metadata.name)").message("an Environment cannot come before itself")
+    validation = Rule::new("!has(self.spec.after) || self.spec.after.all(before, before.environment != self.metadata.name)").message("an Environment cannot come before itself").field_path(".spec.after")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct EnvironmentSpec {

@@ -1,3 +1,8 @@
 //! The kinds, from outside: their definitions, and objects that they take and refuse.
 
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod definitions;
+#[cfg(test)]
+mod judge;
