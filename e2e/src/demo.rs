@@ -10,6 +10,7 @@ pub use narrator::Narrator;
 use crate::{
     cluster::Cluster,
     operator::Operator,
+    registries::Registries,
     tools::{Progress, Tool, Tools},
     work::Work,
 };
@@ -19,6 +20,8 @@ use anyhow::Result;
 pub struct Stage {
     /// The cluster.
     pub cluster: Cluster,
+    /// Its registries.
+    pub registries: Registries,
     /// The installed product, its operator running.
     pub operator: Operator,
 }
@@ -46,11 +49,14 @@ async fn set(narrator: &mut Narrator, progress: Progress) -> Result<Stage> {
             Cluster::open(tools, Work::take("demo")?).await
         })
         .await?;
+    let registries = Registries::reserve(cluster.tools())?;
+    let install = Operator::install(&cluster, &registries);
     let operator = narrator
-        .step(
-            "installing the chart, and starting the operator",
-            Operator::install(&cluster),
-        )
+        .step("installing the chart, and starting the operator", install)
         .await?;
-    Ok(Stage { cluster, operator })
+    Ok(Stage {
+        cluster,
+        registries,
+        operator,
+    })
 }

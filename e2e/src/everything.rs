@@ -38,7 +38,7 @@ pub async fn run(checkout: &Path, width: usize, progress: Progress) -> Counts {
 pub async fn cases(filter: &[String], width: usize, progress: Progress) -> Result<Report> {
     let cases = suite::select(cases::all(), filter)?;
     let tools = Tools::prepare(&Tool::ALL, progress)?;
-    let world = Arc::new(World::new(Cluster::open(tools, Work::take("suite")?).await?));
+    let world = Arc::new(World::new(Cluster::open(tools, Work::take("suite")?).await?)?);
     Ok(suite::run(&world, cases, width).await)
 }
 

@@ -19,6 +19,7 @@ pub mod pods;
 pub mod ports;
 pub mod process;
 pub mod program;
+pub mod registries;
 pub mod registry;
 pub mod suite;
 pub mod tools;

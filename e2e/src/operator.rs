@@ -8,10 +8,9 @@ use crate::{
     await_::{Look, until},
     cluster::Cluster,
     helm::Helm,
-    ports,
-    process::{Process, Program},
+    process::{Process, Program, last_lines},
+    registries::Registries,
     users::User,
-    web,
 };
 use anyhow::{Context, Result, anyhow, bail};
 use k8s_openapi::api::{
@@ -28,6 +27,8 @@ use std::{
 pub const NAMESPACE: &str = "vouchsafe-system";
 /// The release's name, and that of the service account.
 const NAME: &str = "vouchsafe";
+/// How long an agent has to be quiet before a Promotion is made: enough for one `kubectl apply` of many objects.
+const QUIET_MILLISECONDS: &str = "500";
 /// Longer than any run.
 const TOKEN_SECONDS: i64 = 24 * 60 * 60;
 
@@ -35,7 +36,6 @@ const TOKEN_SECONDS: i64 = 24 * 60 * 60;
 pub struct Operator {
     program: Program,
     log: PathBuf,
-    health: String,
     account: User,
     process: Mutex<Option<Process>>,
 }
@@ -45,18 +45,18 @@ impl Operator {
     ///
     /// # Errors
     /// When the product was not built, helm fails, or the operator does not get ready.
-    pub async fn install(cluster: &Cluster) -> Result<Self> {
+    pub async fn install(cluster: &Cluster, registries: &Registries) -> Result<Self> {
         let binary = built_program()?;
         link_plugin(cluster, &binary)?;
         install_chart(cluster).await?;
-        let operator = Self::prepare(cluster, &binary).await?;
+        let operator = Self::prepare(cluster, registries, &binary).await?;
         operator.start().await?;
         Ok(operator)
     }
 
-    async fn prepare(cluster: &Cluster, binary: &Path) -> Result<Self> {
+    async fn prepare(cluster: &Cluster, registries: &Registries, binary: &Path) -> Result<Self> {
         let account = cluster.bearer(NAME, &token(cluster).await?).await?;
-        let health = format!("127.0.0.1:{}", ports::free()?);
+        let addresses = registries.addresses().collect::<Vec<_>>().join(",");
         let program = Program {
             name: "operator".to_owned(),
             path: binary.to_path_buf(),
@@ -64,36 +64,36 @@ impl Operator {
             env: vec![
                 ("KUBECONFIG".to_owned(), account.kubeconfig.clone().into_os_string()),
                 ("HOME".to_owned(), cluster.work().home().into_os_string()),
-                ("VOUCHSAFE_LISTEN".to_owned(), health.clone().into()),
-                ("POD_NAMESPACE".to_owned(), NAMESPACE.into()),
+                ("VOUCHSAFE_PLAIN_HTTP_REGISTRIES".to_owned(), addresses.clone().into()),
+                ("VOUCHSAFE_PRIVATE_REGISTRIES".to_owned(), addresses.into()),
+                ("VOUCHSAFE_QUIET_MILLISECONDS".to_owned(), QUIET_MILLISECONDS.into()),
             ],
         };
         Ok(Self {
             program,
             log: cluster.work().log("operator"),
-            health,
             account,
             process: Mutex::default(),
         })
     }
 
-    /// Starts the operator, and waits until it is ready.
+    /// Starts the operator, and waits until it says that it is ready.
     ///
     /// # Errors
     /// When it ends or does not get ready, with the end of its log.
     pub async fn start(&self) -> Result<()> {
+        let before = std::fs::metadata(&self.log).map_or(0, |log| log.len());
         let process = Process::start(&self.program, &self.log)?;
         *self.process()? = Some(process);
-        let url = format!("http://{}/readyz", self.health);
         let ended = until("the operator to be ready", || async {
             if let Some(Err(ended)) = self.process()?.as_mut().map(Process::must_run) {
                 return Ok(Look::Seen(Some(ended)));
             }
-            let answer = web::get(&url).await?;
-            Ok(if answer.status.is_success() {
+            let said = self.said_since(before)?;
+            Ok(if said.lines().any(says_ready) {
                 Look::Seen(None)
             } else {
-                Look::NotYet(format!("{}: {}", answer.status, answer.text()))
+                Look::NotYet(last_lines(&self.log))
             })
         })
         .await?;
@@ -140,31 +140,39 @@ impl Operator {
         &self.account
     }
 
-    /// Its log, one JSON object a line.
+    /// Its log, one JSON object a line, of every process since the installation.
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn log(&self) -> Result<String> {
-        std::fs::read_to_string(&self.log).with_context(|| format!("cannot read `{}`", self.log.display()))
+        self.said_since(0)
     }
 
-    /// Its process id while it runs, for its memory.
+    /// The memory that it has in RAM, in bytes.
     ///
     /// # Errors
-    /// When it does not run.
-    pub fn id(&self) -> Result<u32> {
-        self.process()?
+    /// When it does not run, or the machine does not say.
+    pub fn resident_bytes(&self) -> Result<u64> {
+        let id = self
+            .process()?
             .as_ref()
             .map(Process::id)
-            .context("the operator does not run")
+            .context("the operator does not run")?;
+        let status =
+            std::fs::read_to_string(format!("/proc/{id}/status")).context("cannot read the operator's memory")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line
+            .and_then(|line| line.trim().strip_suffix(" kB"))
+            .and_then(|number| number.parse::<u64>().ok());
+        kilobytes
+            .map(|kilobytes| kilobytes * 1024)
+            .context("the machine does not say how much memory the operator has")
     }
 
-    /// What it measures, in the text format of Prometheus.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub async fn metrics(&self) -> Result<String> {
-        Ok(web::get(&format!("http://{}/metrics", self.health)).await?.text())
+    fn said_since(&self, offset: u64) -> Result<String> {
+        let text = std::fs::read(&self.log).with_context(|| format!("cannot read `{}`", self.log.display()))?;
+        let skipped = usize::try_from(offset).unwrap_or(usize::MAX);
+        Ok(String::from_utf8_lossy(text.get(skipped..).unwrap_or_default()).into_owned())
     }
 
     fn process(&self) -> Result<std::sync::MutexGuard<'_, Option<Process>>> {
@@ -172,6 +180,11 @@ impl Operator {
             .lock()
             .map_err(|_| anyhow!("a thread panicked while it started or stopped the operator"))
     }
+}
+
+/// `event=ready`, in whichever of its two formats it logs.
+fn says_ready(line: &str) -> bool {
+    line.contains(r#""event":"ready""#) || line.contains(r#"event="ready""#)
 }
 
 async fn install_chart(cluster: &Cluster) -> Result<()> {

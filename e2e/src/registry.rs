@@ -2,7 +2,6 @@
 
 use crate::{
     await_::{Look, until},
-    ports,
     process::{Process, Program},
     tools::Tools,
     web,
@@ -35,24 +34,23 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Starts one on a free port.
+    /// Starts one at an address that is free.
     ///
     /// # Errors
     /// When it does not come up, with the end of its log.
-    pub async fn start(kind: Kind, tools: &Tools, work: &Work) -> Result<Self> {
-        let address = format!("127.0.0.1:{}", ports::free()?);
+    pub async fn start(kind: Kind, address: &str, tools: &Tools, work: &Work) -> Result<Self> {
         let program = match kind {
             Kind::Referrers => Program {
                 name: "registry-with-referrers".to_owned(),
                 path: tools.path("cluster")?,
-                args: vec!["registry".to_owned(), address.clone()],
+                args: vec!["registry".to_owned(), address.to_owned()],
                 env: Vec::new(),
             },
-            Kind::Distribution => distribution(&address, tools, work)?,
+            Kind::Distribution => distribution(address, tools, work)?,
         };
         let process = Process::start(&program, &work.log(&program.name))?;
         let registry = Self {
-            address,
+            address: address.to_owned(),
             process: Mutex::new(process),
         };
         registry.await_ready().await?;

@@ -6,6 +6,7 @@ use crate::{
     cosign::Cosign,
     helm::Helm,
     operator::Operator,
+    registries::Registries,
     registry::{Kind, Registry},
     users::User,
 };
@@ -33,24 +34,24 @@ pub struct World {
     /// The cluster.
     pub cluster: Cluster,
     cases: AtomicU32,
-    registry: OnceCell<Registry>,
-    plain_registry: OnceCell<Registry>,
+    registries: Registries,
     cosign: OnceCell<Cosign>,
     operator: OnceCell<Operator>,
 }
 
 impl World {
     /// Around a cluster.
-    #[must_use]
-    pub fn new(cluster: Cluster) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When there are no free ports.
+    pub fn new(cluster: Cluster) -> Result<Self> {
+        Ok(Self {
+            registries: Registries::reserve(cluster.tools())?,
             cluster,
             cases: AtomicU32::new(0),
-            registry: OnceCell::new(),
-            plain_registry: OnceCell::new(),
             cosign: OnceCell::new(),
             operator: OnceCell::new(),
-        }
+        })
     }
 }
 
@@ -173,8 +174,10 @@ impl Context {
     /// # Errors
     /// When it does not come up.
     pub async fn registry(&self) -> Result<&Registry> {
-        let start = || Registry::start(Kind::Referrers, self.cluster().tools(), self.cluster().work());
-        self.world.registry.get_or_try_init(start).await
+        self.world
+            .registries
+            .shared(Kind::Referrers, self.cluster().work())
+            .await
     }
 
     /// The registry without the referrers API, shared likewise.
@@ -182,8 +185,10 @@ impl Context {
     /// # Errors
     /// When it does not come up.
     pub async fn registry_without_referrers(&self) -> Result<&Registry> {
-        let start = || Registry::start(Kind::Distribution, self.cluster().tools(), self.cluster().work());
-        self.world.plain_registry.get_or_try_init(start).await
+        self.world
+            .registries
+            .shared(Kind::Distribution, self.cluster().work())
+            .await
     }
 
     /// A registry of this case alone, to pause or kill.
@@ -191,7 +196,15 @@ impl Context {
     /// # Errors
     /// When it does not come up.
     pub async fn own_registry(&self, kind: Kind) -> Result<Registry> {
-        Registry::start(kind, self.cluster().tools(), self.cluster().work()).await
+        self.world.registries.own(kind, self.cluster().work()).await
+    }
+
+    /// An address that the operator may speak to and where nothing listens: for a registry that is down, or one that the case plays.
+    ///
+    /// # Errors
+    /// When all were given away.
+    pub fn registry_address(&self) -> Result<&str> {
+        self.world.registries.spare_address()
     }
 
     /// Signs images.
@@ -211,7 +224,7 @@ impl Context {
     pub async fn operator(&self) -> Result<&Operator> {
         self.world
             .operator
-            .get_or_try_init(|| Operator::install(self.cluster()))
+            .get_or_try_init(|| Operator::install(self.cluster(), &self.world.registries))
             .await
     }
 
