@@ -9,12 +9,13 @@ help: ## Show what can be made
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 build:
-	@$(CARGO) build --workspace --all-targets
+	@$(CARGO) build --workspace
 
 demo: build ## Watch an agent being held at the door of production, and let in
 	@$(TARGET)/e2e demo
 
-test: build ## Run everything that a change must pass
+test: ## Run everything that a change must pass
+	@$(CARGO) build --workspace --all-targets
 	@$(TARGET)/e2e test
 
 check: build ## Check format, lints, documentation and dependencies

@@ -6,6 +6,7 @@
 pub mod authority;
 pub mod await_;
 pub mod cases;
+pub mod chance;
 pub mod checks;
 pub mod cluster;
 pub mod cosign;

@@ -2,6 +2,7 @@
 
 use super::{Case, Skipped};
 use crate::{
+    chance,
     cluster::Cluster,
     cosign::Cosign,
     helm::Helm,
@@ -34,6 +35,8 @@ pub struct World {
     /// The cluster.
     pub cluster: Cluster,
     cases: AtomicU32,
+    /// In every name, so that those of another run on the same cluster are others.
+    mark: String,
     registries: Registries,
     cosign: OnceCell<Cosign>,
     operator: OnceCell<Operator>,
@@ -48,6 +51,7 @@ impl World {
         Ok(Self {
             registries: Registries::reserve(cluster.tools())?,
             cluster,
+            mark: format!("{:04x}", chance::below(u16::MAX)),
             cases: AtomicU32::new(0),
             cosign: OnceCell::new(),
             operator: OnceCell::new(),
@@ -73,8 +77,8 @@ impl Context {
             .first()
             .map_or_else(|| "case".to_owned(), |number| number.to_lowercase());
         Self {
+            prefix: format!("{word}-{}-{number}", world.mark),
             world,
-            prefix: format!("{word}-{number}"),
             names: Arc::default(),
             namespaces: Arc::default(),
         }
@@ -98,7 +102,7 @@ impl Context {
         self.admin().client.clone()
     }
 
-    /// A name that no other case has: `prod` becomes `d01-7-prod`, and `d01-7-prod-1` when it is asked for again.
+    /// A name that no other case has: `prod` becomes `d01-3f2a-7-prod`, and `d01-3f2a-7-prod-1` when it is asked for again.
     #[must_use]
     pub fn name(&self, base: &str) -> String {
         match self.names.fetch_add(1, Ordering::Relaxed) {
