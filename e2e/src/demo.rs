@@ -26,17 +26,21 @@ pub struct Stage {
     pub operator: Operator,
 }
 
-/// Runs the demo.
+/// Runs the demo; with `keep`, leaves the cluster up afterwards until Ctrl-C.
 ///
 /// # Errors
 /// When a step fails: which, and why.
-pub async fn run(progress: Progress) -> Result<()> {
+pub async fn run(keep: bool, progress: Progress) -> Result<()> {
     let mut narrator = Narrator::new();
     let stage = set(&mut narrator, progress).await?;
-    narrator.say(&format!(
-        "The cluster stays until this ends. Look around with\n  export KUBECONFIG={}",
-        stage.cluster.admin().kubeconfig.display()
-    ));
+    narrator.say(&format!("Done in {} s.", narrator.elapsed().as_secs()));
+    if keep {
+        let kubeconfig = stage.cluster.admin().kubeconfig.display();
+        narrator.say(&format!(
+            "The cluster stays until Ctrl-C. Look around with\n  export KUBECONFIG={kubeconfig}"
+        ));
+        std::future::pending::<()>().await;
+    }
     Ok(())
 }
 

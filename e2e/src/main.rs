@@ -44,7 +44,11 @@ enum Command {
         width: usize,
     },
     /// Tells the story of an agent that is held at the door of production, and let in
-    Demo,
+    Demo {
+        /// Leave the cluster up afterwards, until Ctrl-C
+        #[arg(long)]
+        keep: bool,
+    },
 }
 
 /// The exit code of what Ctrl-C ended, as shells have it.
@@ -87,7 +91,7 @@ async fn run(args: Args) -> Result<ExitCode> {
             );
             std::future::pending::<()>().await;
         }
-        Command::Demo => demo::run(building).await?,
+        Command::Demo { keep } => demo::run(keep, building).await?,
         Command::Suite { filter, width } => {
             let report = everything::cases(&filter, width, building).await?;
             report.sum_up();
