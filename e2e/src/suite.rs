@@ -114,21 +114,53 @@ pub async fn run(world: &Arc<World>, cases: Vec<Case>, width: usize) -> Report {
     report
 }
 
-/// Runs one case in a task of its own, which catches a panic.
 async fn one(world: &Arc<World>, case: Case) -> (Case, Outcome, Duration) {
     let begun = Instant::now();
     let context = Context::new(Arc::clone(world), &case);
+    let outcome = ended((case.body)(context.clone()), case.patience).await;
+    context.clean_up().await;
+    (case, outcome, begun.elapsed())
+}
+
+/// Runs a body in a task of its own, which catches a panic, and which has ended when this returns.
+async fn ended(body: BoxFuture<'static, Result<()>>, patience: Duration) -> Outcome {
     let mut task = JoinSet::new();
-    task.spawn((case.body)(context.clone()));
-    let outcome = match tokio::time::timeout(case.patience, task.join_next()).await {
-        Err(_) => Outcome::Failed(format!("did not end in {} s", case.patience.as_secs())),
+    task.spawn(body);
+    let outcome = match tokio::time::timeout(patience, task.join_next()).await {
+        Err(_) => Outcome::Failed(format!("did not end in {} s", patience.as_secs())),
         Ok(None) => Outcome::Failed("never ran".to_owned()),
         Ok(Some(Err(panic))) => Outcome::Failed(report::panic_words(panic)),
         Ok(Some(Ok(Ok(())))) => Outcome::Passed,
         Ok(Some(Ok(Err(error)))) => Outcome::of(&error),
     };
-    // What the case left must not outlive its task, so the task ends first.
     task.shutdown().await;
-    context.clean_up().await;
-    (case, outcome, begun.elapsed())
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcome, PATIENCE, Skipped, ended};
+    use anyhow::anyhow;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn every_way_to_end_is_an_outcome() {
+        let failed = |words: &str| Outcome::Failed(words.to_owned());
+        assert_eq!(ended(Box::pin(async { Ok(()) }), PATIENCE).await, Outcome::Passed);
+        assert_eq!(
+            ended(Box::pin(async { Err(anyhow!("it ran")) }), PATIENCE).await,
+            failed("it ran")
+        );
+        assert_eq!(
+            ended(Box::pin(async { panic!("gone") }), PATIENCE).await,
+            failed("panicked: gone")
+        );
+        let skipped = async { Err(Skipped("no kubelet".to_owned()).into()) };
+        assert_eq!(
+            ended(Box::pin(skipped), PATIENCE).await,
+            Outcome::Skipped("no kubelet".to_owned())
+        );
+        let endless = ended(Box::pin(std::future::pending()), Duration::ZERO).await;
+        assert_eq!(endless, failed("did not end in 0 s"));
+    }
 }

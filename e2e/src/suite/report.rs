@@ -158,12 +158,4 @@ mod tests {
             Outcome::Failed("creating a pod: refused".to_owned())
         );
     }
-
-    #[tokio::test]
-    async fn a_panic_is_a_failure_with_its_words() {
-        let error = tokio::spawn(async { panic!("the API server is gone") })
-            .await
-            .unwrap_err();
-        assert_eq!(super::panic_words(error), "panicked: the API server is gone");
-    }
 }
