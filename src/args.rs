@@ -1,6 +1,18 @@
 //! The command line.
 
-use crate::cli::digest::DigestArgs;
+use crate::cli::{
+    adopt::AdoptArgs,
+    approve::{ApproveArgs, RejectArgs},
+    diff::DiffArgs,
+    digest::DigestArgs,
+    inbox::InboxArgs,
+    pin::PinArgs,
+    promote::PromoteArgs,
+    status::StatusArgs,
+    version::{CompletionsArgs, VersionArgs},
+    waive::WaiveArgs,
+    why::WhyArgs,
+};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::{ffi::OsString, path::Path};
 
@@ -21,8 +33,32 @@ struct Line {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Show agents, their releases and what these wait for.
+    Status(StatusArgs),
+    /// Show what is missing, who may give it, and how.
+    Why(WhyArgs),
+    /// Show what you may approve and have not.
+    Inbox(InboxArgs),
+    /// Approve one release for one environment.
+    Approve(ApproveArgs),
+    /// Reject one release for one environment.
+    Reject(RejectArgs),
+    /// Ask that a release may do without checks for a while.
+    Waive(WaiveArgs),
+    /// Show what changed between two releases.
+    Diff(DiffArgs),
     /// Print the digest of every agent in manifests.
     Digest(DigestArgs),
+    /// Print or write the digests of images that are named by tag.
+    Pin(PinArgs),
+    /// Ask for a release before it is deployed.
+    Promote(PromoteArgs),
+    /// Write an Agent for workloads that are there already.
+    Adopt(AdoptArgs),
+    /// Print the version.
+    Version(VersionArgs),
+    /// Print a completion script for a shell.
+    Completions(CompletionsArgs),
 }
 
 /// Reads a command line. As kubectl's plugin the program calls itself `kubectl vouchsafe`. Usage errors and help end the program.
@@ -38,6 +74,11 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Command {
         Ok(line) => line.command,
         Err(error) => error.exit(),
     }
+}
+
+/// The command line, for whoever describes it.
+pub(crate) fn command() -> clap::Command {
+    Line::command()
 }
 
 fn is_plugin(program: Option<&OsString>) -> bool {

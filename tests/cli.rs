@@ -7,9 +7,15 @@
     reason = "tests say by panicking what is wrong"
 )]
 
+#[path = "cli/adopt.rs"]
+mod adopt;
+#[path = "cli/diff.rs"]
+mod diff;
 #[path = "cli/digest.rs"]
 mod digest;
 #[path = "cli/help.rs"]
 mod help;
+#[path = "cli/pin.rs"]
+mod pin;
 #[path = "cli/program.rs"]
 mod program;

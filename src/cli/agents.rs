@@ -7,13 +7,14 @@ mod config;
 pub(crate) use self::config::{ConfigError, config_object};
 
 use super::{
+    Advice,
     manifests::{Manifest, Manifests, Origin},
     schema::{self, SchemaError},
 };
-use vouchsafe_api::{Agent, GROUP};
+use vouchsafe_api::{Agent, GROUP, lower};
 use vouchsafe_core::{
     digest::ReleaseDigest,
-    surface::{ConfigObject, Declaration, Objects, Problem, Resolved, Workload, advise, resolve},
+    surface::{ConfigObject, Content, Declaration, Objects, Problem, Resolved, Workload, advise, resolve},
 };
 
 /// The annotation by which a workload's template claims its release.
@@ -43,9 +44,8 @@ pub(crate) enum AgentError {
     },
 }
 
-impl AgentError {
-    /// What to do about it.
-    pub(crate) fn fix(&self) -> String {
+impl Advice for AgentError {
+    fn fix(&self) -> String {
         let words = match self {
             Self::NoAgent(_) => "add an Agent to the manifests; `vouchsafe adopt` writes one for an existing workload",
             Self::NoSuchAgent(..) => "name one of them, or leave `--agent` out",
@@ -127,9 +127,19 @@ pub(crate) fn find(
         .collect()
 }
 
-/// Works an agent out, with advice from the manifests.
+/// Works an agent out from manifests alone, with advice.
 pub(crate) fn know(agent: Described, manifests: &Manifests) -> Known {
-    let resolved = resolve(&agent.declaration, &agent.workloads, &agent.objects);
+    let resolved = resolved(&agent, &agent.objects);
+    with_advice(agent, resolved, manifests)
+}
+
+/// What an agent is, with configuration from there.
+pub(crate) fn resolved(agent: &Described, content: &dyn Content) -> Resolved {
+    resolve(&agent.declaration, &agent.workloads, content)
+}
+
+/// An agent that was worked out, with advice from the manifests.
+pub(crate) fn with_advice(agent: Described, resolved: Resolved, manifests: &Manifests) -> Known {
     let raw: Vec<_> = manifests
         .objects
         .iter()
@@ -150,7 +160,7 @@ pub(crate) fn know(agent: Described, manifests: &Manifests) -> Known {
 fn describe(agent: &Manifest, manifests: &Manifests, default: Option<&str>) -> Result<Described, AgentError> {
     let namespace = agent.namespace().or(default);
     let here = |manifest: &&Manifest| manifest.namespace().or(default) == namespace;
-    let declaration = declaration(agent)?;
+    let declaration = lower::agent(&schema::typed::<Agent>(agent)?.spec);
     let mut workloads = Vec::new();
     for reference in &declaration.workloads {
         let meant = manifests
@@ -179,13 +189,6 @@ fn describe(agent: &Manifest, manifests: &Manifests, default: Option<&str>) -> R
         workloads,
         objects,
     })
-}
-
-/// What the Agent declares, when the API server would store all of it.
-fn declaration(agent: &Manifest) -> Result<Declaration, AgentError> {
-    let typed: Agent = schema::typed(agent)?;
-    let spec = serde_json::to_value(&typed.spec).unwrap_or_default();
-    Ok(serde_json::from_value(spec).unwrap_or_default())
 }
 
 fn configuration(manifest: &Manifest) -> Result<ConfigObject, AgentError> {

@@ -23,8 +23,8 @@ pub(crate) struct DigestArgs {
     /// Only this agent.
     #[arg(long, value_name = "NAME")]
     pub(crate) agent: Option<String>,
-    /// How to print it.
-    #[arg(short, long, value_enum, default_value_t)]
+    /// How to print it: text or json.
+    #[arg(short, long, value_enum, default_value_t, hide_possible_values = true)]
     pub(crate) output: Output,
 }
 

@@ -6,8 +6,12 @@ mod files;
 mod json;
 mod parse;
 
-pub(crate) use self::{files::read_file, parse::documents};
+pub(crate) use self::{
+    files::{File, read_file},
+    parse::documents,
+};
 
+use super::Advice;
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt, io};
 
@@ -63,10 +67,9 @@ pub(crate) enum ManifestError {
     Nothing(String),
 }
 
-impl ManifestError {
-    /// What to do about it.
-    pub(crate) fn fix(&self) -> &'static str {
-        match self {
+impl Advice for ManifestError {
+    fn fix(&self) -> String {
+        let words = match self {
             Self::Read { .. } => "name a file, a folder, or `-` for standard input",
             Self::TooLarge(_) | Self::TooMany(_) | Self::TooDeep(_) | Self::TooManyObjects => {
                 "name fewer or smaller files"
@@ -75,7 +78,8 @@ impl ManifestError {
             Self::NotAnObject(_) => "give rendered manifests: `helm template …` or `kustomize build …`",
             Self::Twice { .. } => "give the manifests of one environment at a time",
             Self::Nothing(_) => "give rendered manifests: `helm template …` or `kustomize build …`",
-        }
+        };
+        words.to_owned()
     }
 }
 
@@ -148,6 +152,15 @@ pub(crate) fn word<'v>(value: &'v Value, field: &str) -> &'v str {
     value.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// The files of places that the user names.
+pub(crate) fn files(places: &[String]) -> Result<Vec<File>, ManifestError> {
+    let mut all = Vec::new();
+    for place in places {
+        all.extend(files::read(place)?);
+    }
+    Ok(all)
+}
+
 /// Everything that was read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Manifests {
@@ -160,18 +173,33 @@ pub(crate) struct Manifests {
 impl Manifests {
     /// Reads files, folders, or `-`.
     pub(crate) fn read(places: &[String]) -> Result<Self, ManifestError> {
-        let mut manifests = Self::default();
-        for place in places {
-            let named = files::read(place)?;
-            let folder = named.first().is_none_or(|(file, _)| file != place && place != "-");
-            for (file, bytes) in named {
-                manifests.add(&file, &bytes, folder)?;
-            }
-        }
+        let manifests = Self::of_files(&files(places)?)?;
         if manifests.objects.is_empty() && !places.is_empty() {
             return Err(ManifestError::Nothing(places.join(" ")));
         }
         manifests.once()
+    }
+
+    /// The objects of files that were read, as they come.
+    pub(crate) fn of_files(files: &[File]) -> Result<Self, ManifestError> {
+        let mut manifests = Self::default();
+        for file in files {
+            manifests.add(&file.name, &file.bytes, file.found)?;
+        }
+        Ok(manifests)
+    }
+
+    /// The objects among documents, as they come.
+    pub(crate) fn of_documents(documents: Vec<Value>) -> Self {
+        let mut manifests = Self::default();
+        let origin = Origin {
+            file: String::new(),
+            document: 0,
+        };
+        for document in documents.into_iter().filter(is_object) {
+            manifests.take(document, &origin);
+        }
+        manifests
     }
 
     /// Objects of a text. What is no object is an error, or passed over.

@@ -4,7 +4,10 @@
 
 mod fault;
 
-use super::manifests::{Manifest, word};
+use super::{
+    Advice,
+    manifests::{Manifest, word},
+};
 use fault::faults;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -35,9 +38,8 @@ pub(crate) enum SchemaError {
     },
 }
 
-impl SchemaError {
-    /// What to do about it.
-    pub(crate) fn fix(&self) -> String {
+impl Advice for SchemaError {
+    fn fix(&self) -> String {
         match self {
             Self::Unknown { .. } => format!("kinds of ours are of `{GROUP}/{VERSION}`; see `kubectl api-resources`"),
             Self::Invalid { .. } => "correct these fields; `kubectl explain` says what there is".to_owned(),

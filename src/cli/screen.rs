@@ -102,15 +102,17 @@ impl Screen {
         }
     }
 
-    /// What was printed so far.
+    /// What was printed and not written yet.
+    #[cfg(test)]
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Writes it all to standard output. A reader that went away is no error.
-    pub(crate) fn flush(self) -> io::Result<()> {
+    /// Writes what there is to standard output. A reader that went away is no error.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        let text = std::mem::take(&mut self.text);
         let mut out = io::stdout().lock();
-        match out.write_all(self.text.as_bytes()).and_then(|()| out.flush()) {
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             written => written,
         }

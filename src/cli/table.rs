@@ -30,35 +30,23 @@ impl<T: Into<String>> From<T> for Cell {
 #[derive(Debug)]
 pub(crate) struct Table {
     rows: Vec<Vec<Cell>>,
-    indent: usize,
 }
 
 impl Table {
     /// An empty table.
     pub(crate) fn new(header: &[&str]) -> Self {
         let header = header.iter().map(|text| Cell::styled(Style::Dim, *text)).collect();
-        Self {
-            rows: vec![header],
-            indent: 0,
-        }
-    }
-
-    /// The same, indented.
-    pub(crate) fn indented(header: &[&str], indent: usize) -> Self {
-        Self {
-            indent,
-            ..Self::new(header)
-        }
+        Self { rows: vec![header] }
     }
 
     /// Adds a row.
     pub(crate) fn row<const N: usize>(&mut self, cells: [Cell; N]) {
-        self.rows.push(cells.into());
+        self.cells(cells);
     }
 
-    /// Whether there is nothing but the header.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows.len() < 2
+    /// Adds a row of any number of cells.
+    pub(crate) fn cells(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        self.rows.push(cells.into_iter().collect());
     }
 
     /// Prints it.
@@ -68,7 +56,7 @@ impl Table {
         let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or_default()).collect();
         for row in &self.rows {
             let last = row.iter().rposition(|cell| !cell.text.is_empty()).unwrap_or_default();
-            let mut pieces = vec![(Style::Plain, " ".repeat(self.indent))];
+            let mut pieces = Vec::new();
             for (column, (cell, width)) in row.iter().zip(&widths).enumerate().take(last + 1) {
                 pieces.push((cell.style, cell.text.clone()));
                 if column < last {
@@ -91,12 +79,12 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_no_line_ends_in_spaces() {
-        let mut table = Table::indented(&["NAME", "VERDICT", "WAITING FOR"], 2);
+        let mut table = Table::new(&["NAME", "VERDICT", "WAITING FOR"]);
         table.row(["a".into(), Cell::styled(Style::Good, "Cleared"), "".into()]);
         table.row(["longer\nname".into(), "AwaitingApproval".into(), "security".into()]);
         let mut screen = Screen::default();
         table.print(&mut screen);
-        let expected = "  NAME              VERDICT            WAITING FOR\n  a                 Cleared\n  longer\\u{a}name   AwaitingApproval   security\n";
+        let expected = "NAME              VERDICT            WAITING FOR\na                 Cleared\nlonger\\u{a}name   AwaitingApproval   security\n";
         assert_eq!(screen.as_str(), expected);
     }
 }

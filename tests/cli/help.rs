@@ -2,7 +2,21 @@
 
 use crate::program::run;
 
-const VERBS: &[&str] = &["digest"];
+const VERBS: &[&str] = &[
+    "adopt",
+    "approve",
+    "completions",
+    "diff",
+    "digest",
+    "inbox",
+    "pin",
+    "promote",
+    "reject",
+    "status",
+    "version",
+    "waive",
+    "why",
+];
 
 #[test]
 fn help_says_what_there_is() {
@@ -12,6 +26,24 @@ fn help_says_what_there_is() {
         assert!(help.out.contains("Example:\n  "), "{verb} shows no example");
         insta::assert_snapshot!(format!("help_{verb}"), help.all());
     }
+}
+
+#[test]
+fn every_verb_is_tried_here() {
+    let help = run(&["--help"]).out;
+    let verbs = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let mut listed: Vec<_> = verbs
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    listed.sort_unstable();
+    assert_eq!(listed, VERBS);
+}
+
+#[test]
+fn the_plugin_calls_itself_by_kubectl() {
+    let ran = crate::program::run_as("kubectl-vouchsafe", &["status", "--help"]);
+    assert!(ran.out.contains("Usage: kubectl vouchsafe status"), "{}", ran.out);
 }
 
 #[test]

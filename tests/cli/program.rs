@@ -2,6 +2,7 @@
 
 use std::{
     io::Write as _,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -27,13 +28,19 @@ pub(crate) fn run(line: &[&str]) -> Ran {
 
 /// Runs it with something on standard input.
 pub(crate) fn run_with(line: &[&str], input: &str) -> Ran {
+    finish(Command::new(env!("CARGO_BIN_EXE_vouchsafe")), line, input)
+}
+
+/// Runs it under another name.
+pub(crate) fn run_as(name: &str, line: &[&str]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vouchsafe"));
-    command
-        .args(line)
-        .current_dir(folder())
-        .env_clear()
-        .env("HOME", "/nonexistent")
-        .env("COLUMNS", "100");
+    command.arg0(name);
+    finish(command, line, "")
+}
+
+fn finish(mut command: Command, line: &[&str], input: &str) -> Ran {
+    command.args(line).current_dir(folder()).env_clear();
+    command.env("HOME", "/nonexistent").env("COLUMNS", "100");
     let piped = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -14,27 +14,52 @@ const MAX_FILES: usize = 10_000;
 /// Levels of folders.
 const MAX_DEPTH: usize = 32;
 
-/// A file's name, as it is told to people, and its bytes.
-pub(super) type File = (String, Vec<u8>);
+/// What standard input is called.
+const INPUT: &str = "standard input";
+
+/// A file that was read.
+#[derive(Debug)]
+pub(crate) struct File {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its bytes.
+    pub(crate) bytes: Vec<u8>,
+    /// Whether it was found in a folder, and not named by the user.
+    pub(crate) found: bool,
+}
+
+impl File {
+    /// Whether it is standard input.
+    pub(crate) fn is_input(&self) -> bool {
+        self.name == INPUT
+    }
+}
 
 /// Reads a file, `-` for standard input, or every YAML and JSON file of a folder and of those below it, in order of their names.
 pub(super) fn read(place: &str) -> Result<Vec<File>, ManifestError> {
     if place == "-" {
-        return Ok(vec![(
-            "standard input".to_owned(),
-            bounded(io::stdin().lock(), "standard input")?,
-        )]);
+        return Ok(vec![File {
+            name: INPUT.to_owned(),
+            bytes: bounded(io::stdin().lock(), INPUT)?,
+            found: false,
+        }]);
     }
     let path = Path::new(place);
-    if !inspect(path)?.is_dir() {
-        return Ok(vec![(place.to_owned(), read_file(path)?)]);
+    let folder = inspect(path)?.is_dir();
+    let mut paths = Vec::new();
+    if folder {
+        walk(path, 0, &mut paths)?;
+    } else {
+        paths.push(path.to_owned());
     }
-    let mut found = Vec::new();
-    walk(path, 0, &mut found)?;
-    found
-        .into_iter()
-        .map(|path| Ok((path.display().to_string(), read_file(&path)?)))
-        .collect()
+    let read = |path: PathBuf| {
+        Ok(File {
+            bytes: read_file(&path)?,
+            name: path.display().to_string(),
+            found: folder,
+        })
+    };
+    paths.into_iter().map(read).collect()
 }
 
 /// The bytes of a file.

@@ -5,6 +5,4 @@ mod cases;
 #[cfg(test)]
 mod definitions;
 #[cfg(test)]
-mod example;
-#[cfg(test)]
 mod judge;

@@ -2,8 +2,6 @@
 
 mod account;
 mod exempted;
-mod laws;
-mod plan;
 mod profiles;
 
 use super::*;
