@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Verdict {
     /// It may enter.
     Cleared,
     /// A machine has to give something.
+    #[default]
     Waiting,
     /// A person has to.
     AwaitingApproval,
@@ -229,7 +230,7 @@ pub struct WaiverOutcome {
 }
 
 /// Who has to act.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WaitingFor {
     /// A machine's: names of checks and environments, sorted.
