@@ -28,8 +28,10 @@
 mod account;
 mod additions;
 mod exempt;
+mod holds;
 mod ledger;
 mod owner;
+mod plan;
 mod profile;
 mod refers;
 #[cfg(test)]
@@ -40,7 +42,12 @@ pub use self::{
     account::{Difference, differences, exempted},
     additions::without_controller_additions,
     exempt::Exempt,
+    holds::{Held, template_matches, would_hold},
     ledger::{Cleared, LedgerSpec, ProfileEntry, Protected, Subject, TemplateEntry},
     owner::OwnerKind,
+    plan::{
+        ClearedRelease, Grandfathered, MAX_BYTES, MAX_EXPLANATION, MAX_PER_IMAGE, MAX_PROFILES, MAX_PROTECTED,
+        MAX_RELEASES, MAX_TEMPLATES, MAX_WAITING, Offered, Plan, Wanted, plan,
+    },
     profile::{Images, MAX_PROFILE, Metadata, Profile, ProfileError, Varies},
 };

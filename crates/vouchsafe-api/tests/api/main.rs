@@ -5,4 +5,6 @@ mod cases;
 #[cfg(test)]
 mod definitions;
 #[cfg(test)]
+mod example;
+#[cfg(test)]
 mod judge;

@@ -49,6 +49,37 @@ pub struct LedgerSpec {
     pub waiting: BTreeMap<String, String>,
 }
 
+impl Default for LedgerSpec {
+    /// A ledger that grants nothing.
+    fn default() -> Self {
+        Self {
+            environment: String::new(),
+            namespace_uid: String::new(),
+            enforcement: Enforcement::Deny,
+            nonce: None,
+            token: Value::Null,
+            index: BTreeMap::new(),
+            profiles: BTreeMap::new(),
+            template_index: BTreeMap::new(),
+            templates: BTreeMap::new(),
+            releases: BTreeMap::new(),
+            protected_config: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+        }
+    }
+}
+
+impl LedgerSpec {
+    /// Whether both let the same run until the same times.
+    pub(super) fn same_grants(&self, other: &Self) -> bool {
+        self.profiles == other.profiles
+            && self.index == other.index
+            && self.templates == other.templates
+            && self.template_index == other.template_index
+            && self.releases == other.releases
+    }
+}
+
 /// A pod that may run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -119,4 +150,9 @@ pub(super) fn short(value: &Value) -> String {
     let mut hex = Digest::of_json(value).hex();
     hex.truncate(32);
     hex
+}
+
+/// The image of a pod spec's first container, which the ledger finds it by.
+pub(super) fn first_image(spec: &Value) -> Option<&str> {
+    spec.get("containers")?.as_array()?.first()?.get("image")?.as_str()
 }

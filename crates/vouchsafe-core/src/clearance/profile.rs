@@ -1,6 +1,6 @@
 //! Pods as profiles: what of a pod is compared. The rules are those of the module above.
 
-use super::{owner::OwnerKind, refers, token};
+use super::{ledger::first_image, owner::OwnerKind, refers, token};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,21 +112,22 @@ impl Profile {
     /// # Errors
     /// When it is no pod, is too large, or an image is not pinned that has to be.
     pub fn of_pod(pod: &Value, token: &Value, owner: OwnerKind, images: Images) -> Result<Self, ProfileError> {
-        let Some(Value::Object(spec)) = pod.get("spec") else {
+        let spec = pod.get("spec").unwrap_or(&Value::Null);
+        let Some(fields) = spec.as_object() else {
             return Err(ProfileError::NotAPod("spec"));
         };
         if first_image(spec).is_none() {
             return Err(ProfileError::NotAPod("spec.containers[0].image"));
         }
         if images == Images::Pinned {
-            all_pinned(spec)?;
+            all_pinned(fields)?;
         }
         let name = pod
             .pointer("/metadata/name")
             .and_then(Value::as_str)
             .unwrap_or_default();
         let varies = varies(owner);
-        let spec = Value::Object(stripped(spec, token, &varies, name));
+        let spec = Value::Object(stripped(fields, token, &varies, name));
         let refers = refers::find(&spec);
         let metadata = refers::read(&refers, pod, varies.contains(&Varies::Hostname));
         let profile = Self {
@@ -170,7 +171,7 @@ impl Profile {
     /// The image of the first container, which the ledger finds it by.
     #[must_use]
     pub fn image(&self) -> &str {
-        self.spec.as_object().and_then(first_image).unwrap_or_default()
+        first_image(&self.spec).unwrap_or_default()
     }
 
     /// Whether the policies take this pod for it.
@@ -187,10 +188,6 @@ impl Profile {
         let spec = Value::Object(stripped(spec, token, &self.varies, name));
         by_name(&self.spec) == by_name(&spec) && self.metadata == refers::read(&self.refers, pod, numbered)
     }
-}
-
-fn first_image(spec: &Map<String, Value>) -> Option<&str> {
-    spec.get("containers")?.as_array()?.first()?.get("image")?.as_str()
 }
 
 fn varies(owner: OwnerKind) -> BTreeSet<Varies> {

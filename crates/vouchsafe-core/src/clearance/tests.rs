@@ -2,6 +2,8 @@
 
 mod account;
 mod exempted;
+mod laws;
+mod plan;
 mod profiles;
 
 use super::*;

@@ -1,0 +1,246 @@
+//! Profiles and templates: what the ledger has and may keep, then what is new.
+
+use super::{
+    Offered, Wanted,
+    budget::Budget,
+    configuration::Truth,
+    releases::{Targets, named},
+};
+use crate::{
+    clearance::{
+        ledger::{LedgerSpec, ProfileEntry, Protected, Subject, TemplateEntry, first_image, short},
+        profile::{MAX_PROFILE, Profile},
+    },
+    surface::ConfigReference,
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Fills `profiles` and `index`, and adds to the truth what they are made of.
+pub(super) fn profiles(
+    ledger: &mut LedgerSpec,
+    known: Option<&LedgerSpec>,
+    wanted: &Wanted,
+    targets: &Targets<'_>,
+    truth: &mut Truth<'_>,
+    budget: &mut Budget,
+) {
+    let offers = offers(wanted, targets);
+    let again: BTreeMap<_, _> = offers.iter().rev().map(|offer| (offer.key.as_str(), offer)).collect();
+    for (key, entry) in known.into_iter().flat_map(in_order) {
+        let Subject { agent, release, .. } = &entry.subject;
+        let Some(until) = targets.until_kept(agent, *release, entry.not_after) else {
+            continue;
+        };
+        let objects = match (truth.before(&entry.profile.spec), again.get(key)) {
+            (Ok(objects), None) => objects,
+            (objects, Some(offer)) => {
+                let mut objects = objects.unwrap_or_default();
+                objects.extend(Truth::now(offer.configuration));
+                objects
+            }
+            (Err(name), None) => {
+                let why = format!("the content of {name} is not what was cleared");
+                budget.drop("ConfigurationChanged", &named("a profile", &entry.subject), &why);
+                continue;
+            }
+        };
+        add(
+            ledger,
+            truth,
+            budget,
+            (key, &entry.subject, &entry.profile),
+            until,
+            objects,
+        );
+    }
+    for offer in &offers {
+        let objects = Truth::now(offer.configuration);
+        add(
+            ledger,
+            truth,
+            budget,
+            (&offer.key, offer.subject, offer.profile),
+            offer.until,
+            objects,
+        );
+    }
+}
+
+/// A profile that was taken from a pod just now.
+struct Offer<'w> {
+    key: String,
+    subject: &'w Subject,
+    profile: &'w Profile,
+    configuration: &'w [ConfigReference],
+    until: Timestamp,
+}
+
+/// What is offered and may be granted: of cleared releases, then what ran when enforcement began.
+fn offers<'w>(wanted: &'w Wanted, targets: &Targets<'_>) -> Vec<Offer<'w>> {
+    let offer = |subject: &'w Subject, profile: &'w Profile, configuration, until| Offer {
+        key: subject.key(profile),
+        subject,
+        profile,
+        configuration,
+        until,
+    };
+    let new = wanted.profiles.iter().filter_map(
+        |Offered {
+             subject,
+             profile,
+             configuration,
+         }| {
+            let until = targets.until(&subject.agent, subject.release)?;
+            Some(offer(subject, profile, configuration, until))
+        },
+    );
+    let old = wanted.grandfathered.iter().filter_map(|old| {
+        let until = targets.until_grandfathered(&old.subject)?;
+        Some(offer(&old.subject, old.profile.as_ref()?, &old.configuration, until))
+    });
+    new.chain(old).collect()
+}
+
+/// The ledger's profiles: by image, of each the oldest first.
+fn in_order(ledger: &LedgerSpec) -> impl Iterator<Item = (&str, &ProfileEntry)> {
+    let keys = ledger.index.values().flatten();
+    keys.filter_map(|key| Some((key.as_str(), ledger.profiles.get(key)?)))
+}
+
+fn add(
+    ledger: &mut LedgerSpec,
+    truth: &mut Truth<'_>,
+    budget: &mut Budget,
+    (key, subject, profile): (&str, &Subject, &Profile),
+    not_after: Timestamp,
+    objects: BTreeMap<String, Protected>,
+) {
+    if ledger.profiles.contains_key(key) {
+        return;
+    }
+    let what = || named("a profile", subject);
+    let added = match truth.added(&objects) {
+        Ok(added) => added,
+        Err(name) => {
+            return budget.drop(
+                "ConfigurationChanged",
+                &what(),
+                &format!("{name} is there now, or is not any more"),
+            );
+        }
+    };
+    let entry = ProfileEntry {
+        subject: subject.clone(),
+        not_after,
+        profile: profile.clone(),
+    };
+    let image = profile.image();
+    let taken = budget
+        .takes_protected(&added, 0)
+        .and_then(|()| budget.takes_profile(image, &entry));
+    if let Err(why) = taken {
+        return budget.drop("LedgerFull", &what(), &why);
+    }
+    truth.add(objects);
+    ledger.index.entry(image.to_owned()).or_default().push(key.to_owned());
+    ledger.profiles.insert(key.to_owned(), entry);
+}
+
+/// Fills `templates` and `templateIndex`.
+pub(super) fn templates(
+    ledger: &mut LedgerSpec,
+    known: Option<&LedgerSpec>,
+    wanted: &Wanted,
+    targets: &Targets<'_>,
+    truth: &Truth<'_>,
+    budget: &mut Budget,
+) {
+    let new: Vec<_> = offered_templates(wanted, targets)
+        .map(|entry| (template_key(&entry), entry))
+        .collect();
+    let again: BTreeSet<_> = new.iter().map(|(key, _)| key.clone()).collect();
+    let keys = known
+        .into_iter()
+        .flat_map(|known| known.template_index.values().flatten());
+    for key in keys {
+        let Some(entry) = known.and_then(|known| known.templates.get(key)) else {
+            continue;
+        };
+        let until = targets.until_kept(&entry.agent, entry.release, entry.not_after);
+        let same = truth
+            .before(&entry.spec)
+            .is_ok_and(|objects| truth.added(&objects).is_ok());
+        if let Some(not_after) = until.filter(|_| same || again.contains(key)) {
+            add_template(
+                ledger,
+                budget,
+                key.clone(),
+                TemplateEntry {
+                    not_after,
+                    ..entry.clone()
+                },
+            );
+        }
+    }
+    for (key, entry) in new {
+        add_template(ledger, budget, key, entry);
+    }
+}
+
+fn offered_templates<'w>(wanted: &'w Wanted, targets: &'w Targets<'_>) -> impl Iterator<Item = TemplateEntry> + 'w {
+    let entry = |agent: &String, release, spec: &Value, not_after| TemplateEntry {
+        agent: agent.clone(),
+        release,
+        not_after,
+        spec: spec.clone(),
+    };
+    let new = wanted.cleared.iter().flat_map(move |cleared| {
+        let until = targets.until(&cleared.agent, cleared.release);
+        let granted = cleared.templates.iter().filter_map(move |spec| Some((spec, until?)));
+        granted.map(move |(spec, until)| entry(&cleared.agent, cleared.release, spec, until))
+    });
+    let old = wanted.grandfathered.iter().filter_map(move |old| {
+        let until = targets.until_grandfathered(&old.subject)?;
+        Some(entry(
+            &old.subject.agent,
+            old.subject.release,
+            old.template.as_ref()?,
+            until,
+        ))
+    });
+    new.chain(old)
+}
+
+fn template_key(entry: &TemplateEntry) -> String {
+    let TemplateEntry {
+        agent, release, spec, ..
+    } = entry;
+    short(&json!({"agent": agent, "release": release, "template": spec}))
+}
+
+fn add_template(ledger: &mut LedgerSpec, budget: &mut Budget, key: String, entry: TemplateEntry) {
+    let Some(image) = first_image(&entry.spec).filter(|_| !ledger.templates.contains_key(&key)) else {
+        return;
+    };
+    let size = entry.spec.to_string().len();
+    let taken = match size {
+        ..=MAX_PROFILE => budget.takes_template(image, &entry),
+        _ => Err(format!("it is {size} bytes, at most {MAX_PROFILE} fit")),
+    };
+    if let Err(why) = taken {
+        let TemplateEntry { agent, release, .. } = &entry;
+        return budget.drop(
+            "LedgerFull",
+            &format!("a template of agent `{agent}`, release {release}"),
+            &why,
+        );
+    }
+    ledger
+        .template_index
+        .entry(image.to_owned())
+        .or_default()
+        .push(key.clone());
+    ledger.templates.insert(key, entry);
+}
