@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::cli::{
+use crate::{cli::{
     adopt::AdoptArgs,
     approve::{ApproveArgs, RejectArgs},
     diff::DiffArgs,
@@ -12,7 +12,7 @@ use crate::cli::{
     version::{CompletionsArgs, VersionArgs},
     waive::WaiveArgs,
     why::WhyArgs,
-};
+}, operator::OperatorArgs};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::{ffi::OsString, path::Path};
 
@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Promote(PromoteArgs),
     /// Write an Agent for workloads that are there already.
     Adopt(AdoptArgs),
+    /// Run the operator.
+    Operator(OperatorArgs),
     /// Print the version.
     Version(VersionArgs),
     /// Print a completion script for a shell.

@@ -29,7 +29,7 @@ pub(crate) mod why;
 pub(crate) use self::failure::{Advice, Failure};
 
 use self::{failure::RuntimeError, screen::Screen};
-use crate::args::Command;
+use crate::{args::Command, operator};
 use std::process::ExitCode;
 
 /// How a verb ended, when it could do its work.
@@ -65,6 +65,7 @@ fn verb(command: &Command, screen: &mut Screen) -> Result<Ended, Failure> {
         Command::Why(args) => why::run(args, screen),
         Command::Inbox(args) => inbox::run(args, screen),
         Command::Adopt(args) => adopt::run(args, screen),
+        Command::Operator(args) => Ok(operator::start(args).map(|()| Ended::Well)?),
         Command::Version(args) => version::version(args, screen),
         Command::Completions(args) => version::completions(args, screen),
         Command::Diff(args) => diff::run(args, screen),

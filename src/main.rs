@@ -2,6 +2,11 @@
 
 mod args;
 mod cli;
+mod enforce;
+mod observe;
+mod operator;
+mod record;
+mod telemetry;
 
 use std::{env, process::ExitCode};
 

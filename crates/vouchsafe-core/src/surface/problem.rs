@@ -26,6 +26,8 @@ reasons! {
     WorkloadNotFound,
     /// A declared workload has no pod template.
     WorkloadWithoutPods,
+    /// An older Agent names the same workload.
+    WorkloadClaimedTwice,
     /// A ConfigMap that is not optional is not there.
     ConfigMapNotFound,
     /// A ConfigMap could not be read.

@@ -1,0 +1,86 @@
+//! What is said of an Environment: whether it can be used, whether the API server enforces it, and how many are cleared, wait, or would
+//! be held.
+
+use super::{Context, Error, ledger::probe, write};
+use kube::{Api, ResourceExt, runtime::controller::Action};
+use std::{sync::Arc, time::Duration};
+use vouchsafe_api::{
+    Environment,
+    environment::{Enforcement, status::{Enforced, EnvironmentStatus, InstalledPolicies, Probe}},
+    lower,
+    promotion::status::Verdict,
+};
+use vouchsafe_core::conditions::{Truth, Wanted, merge};
+
+const MANAGER: &str = "vouchsafe-environments";
+/// How often the gate is tried.
+const PROBE: Duration = Duration::from_secs(30);
+
+/// Looks at one environment.
+pub(crate) async fn reconcile(environment: Arc<Environment>, context: Arc<Context>) -> Result<Action, Error> {
+    let world = &context.world;
+    let name = environment.name_any();
+    let (environments, checks) = (world.environments.state(), world.checks.state());
+    let catalogue = lower::Catalogue::new(environments.iter().map(AsRef::as_ref), checks.iter().map(AsRef::as_ref));
+    let (_, problems) = lower::policy(&name, &environment.spec, &catalogue);
+    let (probe, words) = probe::probe(&context).await?;
+    let previous = environment.status.clone().unwrap_or_default();
+    let generation = environment.metadata.generation.unwrap_or_default();
+    let observes = environment.spec.enforcement == Enforcement::Observe;
+    let wanted = vec![ready(&problems), enforced(probe, &words, observes)];
+    let conditions = merge(&previous.conditions, wanted, generation, super::now());
+    let count = |which: &dyn Fn(Option<Verdict>) -> bool| {
+        let of = world.promotions.state_filter(|promotion| {
+            promotion.spec.environment == name && which(promotion.status.as_ref().and_then(|status| status.verdict))
+        });
+        u32::try_from(of.len()).unwrap_or(u32::MAX)
+    };
+    let namespaces: Vec<_> = world.governed().into_iter().filter(|namespace| world.environment_of(namespace) == name).collect();
+    let agents: usize = namespaces.iter().map(|namespace| world.agents_of(namespace).len()).sum();
+    let would_hold: usize = namespaces.iter().map(|namespace| context.ledgers.would_hold(namespace)).sum();
+    let status = EnvironmentStatus {
+        observed_generation: generation,
+        enforced: Some(Enforced {
+            policies: InstalledPolicies::Unknown,
+            probe,
+            differing: Vec::new(),
+        }),
+        governed_namespaces: u32::try_from(namespaces.len()).unwrap_or(u32::MAX),
+        agents: u32::try_from(agents).unwrap_or(u32::MAX),
+        cleared: count(&|verdict| verdict == Some(Verdict::Cleared)),
+        waiting: count(&|verdict| matches!(verdict, None | Some(Verdict::Waiting | Verdict::AwaitingApproval))),
+        would_hold: u32::try_from(would_hold).unwrap_or(u32::MAX),
+        conditions: conditions.unwrap_or_else(|| previous.conditions.clone()),
+    };
+    if status != previous {
+        if probe == Probe::Admitted && !observes {
+            context.recorder.about_ours(environment.as_ref(), "ProbeAdmitted", words).await;
+        }
+        write::status(&Api::<Environment>::all(world.client.clone()), environment.as_ref(), MANAGER, &status).await?;
+    }
+    Ok(Action::requeue(PROBE))
+}
+
+fn ready(problems: &[lower::Problem]) -> Wanted {
+    Wanted {
+        kind: "Ready",
+        status: Truth::from(problems.is_empty()),
+        reason: if problems.is_empty() { "Accepted" } else { "PolicyInvalid" },
+        message: problems.first().map_or_else(|| "it can be used as it is written".to_owned(), ToString::to_string),
+    }
+}
+
+fn enforced(probe: Probe, words: &str, observes: bool) -> Wanted {
+    let (status, reason) = match probe {
+        _ if observes => (Truth::False, "ObserveOnly"),
+        Probe::Held | Probe::Refused => (Truth::True, "Enforced"),
+        Probe::Admitted => (Truth::False, "ProbeAdmitted"),
+        Probe::Unknown => (Truth::Unknown, "ProbeFailed"),
+    };
+    Wanted {
+        kind: "Enforced",
+        status,
+        reason,
+        message: words.to_owned(),
+    }
+}

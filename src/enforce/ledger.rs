@@ -1,0 +1,189 @@
+//! Verdicts to clearances, and clearances to pods that run.
+//!
+//! Takes a namespace, the verdicts of its promotions and the pods that wait there; writes its ledger and lets go of what is cleared. What is
+//! not cleared any more is withdrawn first; configuration is protected, and seen to be, before anything that it makes up is granted.
+
+mod barrier;
+mod config;
+mod grandfather;
+mod held;
+mod owners;
+pub(crate) mod pods;
+pub(crate) mod probe;
+mod release;
+mod store;
+pub(crate) mod token;
+mod view;
+
+use self::{
+    barrier::Barrier,
+    owners::ReplicaSets,
+    store::Stored,
+    view::View,
+};
+use super::{Context, Error, until};
+use crate::observe::{ENFORCEMENT, ENVIRONMENT};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api, ResourceExt,
+    api::{Patch, PatchParams},
+    core::PartialObjectMeta,
+    runtime::controller::Action,
+};
+use serde_json::json;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use vouchsafe_api::environment::Enforcement;
+
+/// How often what waits is judged anew because something else had to be protected first.
+const MAX_ROUNDS: usize = 4;
+/// How often everything is looked at again, though nothing was seen to change.
+const RESYNC: Duration = Duration::from_secs(600);
+
+/// What the ledgers' controller keeps in mind.
+#[derive(Default)]
+pub(crate) struct Ledgers {
+    pub(super) replica_sets: ReplicaSets,
+    barrier: Barrier,
+    config: config::Seen,
+    reached: Mutex<HashSet<String>>,
+    told: Mutex<HashMap<String, String>>,
+    would_hold: Mutex<HashMap<String, usize>>,
+}
+
+impl Ledgers {
+    /// How many pods of a namespace that only observes would be held.
+    pub(crate) fn would_hold(&self, namespace: &str) -> usize {
+        let counts = self.would_hold.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.get(namespace).copied().unwrap_or_default()
+    }
+
+    fn set_would_hold(&self, namespace: &str, count: usize) {
+        let mut counts = self.would_hold.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.insert(namespace.to_owned(), count);
+    }
+
+    /// Whether this process has not brought the namespace up to date yet.
+    fn is_first(&self, namespace: &str) -> bool {
+        !self.reached.lock().unwrap_or_else(PoisonError::into_inner).contains(namespace)
+    }
+
+    fn reached(&self, namespace: &str) {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner).insert(namespace.to_owned());
+    }
+
+    /// Whether this was not said before of this object.
+    fn is_new(&self, about: &str, words: &str) -> bool {
+        const MAX_TOLD: usize = 8192;
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() >= MAX_TOLD {
+            told.clear();
+        }
+        told.insert(about.to_owned(), words.to_owned()).as_deref() != Some(words)
+    }
+}
+
+/// Brings one namespace's ledger up to date, and lets go.
+pub(crate) async fn reconcile(
+    namespace: Arc<PartialObjectMeta<Namespace>>,
+    context: Arc<Context>,
+) -> Result<Action, Error> {
+    let name = namespace.name_any();
+    if namespace.metadata.deletion_timestamp.is_some() || name == context.settings.probe_namespace {
+        return Ok(Action::await_change());
+    }
+    let Some(label) = namespace.labels().get(ENVIRONMENT) else {
+        leave(&context, &namespace).await?;
+        return Ok(Action::requeue(RESYNC));
+    };
+    let Some(environment) = context.world.environment(label) else {
+        // Nobody knows what is asked for: what is cleared stays, nothing new is.
+        return Ok(Action::requeue(RESYNC));
+    };
+    let mut stored = Stored::read(&context, &name).await?;
+    let current = stored.valid_for(&namespace, label);
+    let found = config::look(&context, &name, current.as_ref()).await?;
+    let mut view = View::of(&context, &namespace, &environment, current, found.changed.clone());
+    if view.begins() {
+        grandfather::take_in(&context, &mut view).await?;
+    }
+    view.current = stored.withdraw(&context, &view.plan(super::now())).await?;
+    context.ledgers.config.remember(&name, found);
+    let released = admit(&context, &mut stored, &mut view).await?;
+    context.ledgers.reached(&name);
+    enforce(&context, &namespace, environment.spec.enforcement).await?;
+    for pod in &released.pods {
+        release::pod(&context, pod).await?;
+    }
+    for job in &released.jobs {
+        release::job(&context, job).await?;
+    }
+    Ok(Action::requeue(view.ends().map_or(RESYNC, |end| until(end).min(RESYNC))))
+}
+
+/// Protects, judges what waits, and grants; again when what was judged is made of something that was not protected yet.
+async fn admit(context: &Context, stored: &mut Stored, view: &mut View) -> Result<held::Released, Error> {
+    // What an earlier process protected it may not have seen to be.
+    let mut unseen = context.ledgers.is_first(&view.namespace);
+    let offered = view.wanted.profiles.len();
+    for _ in 0..MAX_ROUNDS {
+        let plan = view.plan(super::now());
+        if plan.protect.is_some() {
+            view.current = stored.protect(context, &plan).await?;
+            unseen = true;
+        }
+        if unseen {
+            context.ledgers.barrier.wait(context).await?;
+            unseen = false;
+        }
+        view.wanted.profiles.truncate(offered);
+        let released = held::judge(context, view).await?;
+        let plan = view.plan(super::now());
+        if plan.protect.is_none() {
+            stored.grant(context, &plan).await?;
+            return Ok(released);
+        }
+    }
+    Err(Error::NotSeen(view.namespace.clone()))
+}
+
+/// Tells the policies how the environment enforces. The ledger is there by now.
+async fn enforce(
+    context: &Context,
+    namespace: &PartialObjectMeta<Namespace>,
+    enforcement: Enforcement,
+) -> Result<(), Error> {
+    if namespace.labels().get(ENFORCEMENT).map(String::as_str) == Some(enforcement.as_str()) {
+        return Ok(());
+    }
+    label(context, &namespace.name_any(), json!(enforcement.as_str())).await
+}
+
+async fn label(context: &Context, namespace: &str, value: serde_json::Value) -> Result<(), Error> {
+    let api: Api<Namespace> = Api::all(context.world.client.clone());
+    let body = json!({"metadata": {"labels": {ENFORCEMENT: value}}});
+    let patched = api.patch(namespace, &PatchParams::default(), &Patch::Merge(&body)).await;
+    patched.map(drop).map_err(super::write::failed("label", namespace.to_owned()))
+}
+
+/// A namespace that belongs to no environment any more: nothing waits there, and no ledger stays.
+async fn leave(context: &Context, namespace: &PartialObjectMeta<Namespace>) -> Result<(), Error> {
+    let name = namespace.name_any();
+    if let Some(clearance) = context.world.clearances.state_filter(|other| other.namespace().as_deref() == Some(&name)).first() {
+        let api = Api::namespaced(context.world.client.clone(), &name);
+        super::write::delete(&api, clearance.as_ref()).await?;
+    }
+    if namespace.labels().contains_key(ENFORCEMENT) {
+        label(context, &name, json!(null)).await?;
+    }
+    for pod in context.world.held_pods(&name) {
+        release::pod(context, &pod).await?;
+    }
+    for job in context.world.workloads.of_namespace(&name).iter().filter(|object| release::is_held(object)) {
+        release::job(context, job).await?;
+    }
+    Ok(())
+}

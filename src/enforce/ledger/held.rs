@@ -1,0 +1,204 @@
+//! The pods and Jobs that wait: which of them are cleared, and what is said of the others.
+
+use super::{
+    pods::{self, EXEMPTED, Judge, Judged, Unaccounted},
+    release, token,
+    view::{View, stand_in},
+};
+use crate::{
+    enforce::{Context, Error, now, write},
+    observe::{is_held, workloads},
+};
+use jiff::{SignedDuration, Timestamp};
+use kube::{ResourceExt, api::DynamicObject};
+use std::sync::Arc;
+use vouchsafe_core::{
+    clearance::{Images, OwnerKind, Profile, Subject, differences, template_matches},
+    decision::Enforcement,
+    surface::pod_template,
+};
+
+/// How long the profile of a pod of exempted containers is good; it is renewed by the next one that is held.
+const EXEMPT_FOR: SignedDuration = SignedDuration::from_hours(24 * 90);
+
+/// What may go.
+#[derive(Default)]
+pub(super) struct Released {
+    pub(super) pods: Vec<Arc<DynamicObject>>,
+    pub(super) jobs: Vec<Arc<DynamicObject>>,
+}
+
+/// Judges everything that waits in a namespace; what is cleared is added to what the ledger grants.
+pub(super) async fn judge(context: &Context, view: &mut View) -> Result<Released, Error> {
+    if view.wanted.enforcement == Enforcement::Observe {
+        return observe(context, view).await;
+    }
+    let mut released = Released::default();
+    for pod in context.world.held_pods(&view.namespace) {
+        if pod.metadata.deletion_timestamp.is_some() {
+            continue;
+        }
+        if is_granted(view, &pod) || one(context, view, &pod, true).await? {
+            released.pods.push(pod);
+        }
+    }
+    released.jobs = jobs(context, view);
+    Ok(released)
+}
+
+/// Whether the pod is like one that this ledger grants already, so that only its siblings were judged.
+fn is_granted(view: &View, pod: &DynamicObject) -> bool {
+    let raw = workloads::json(pod);
+    let token = token::injected();
+    view.wanted.profiles.iter().any(|granted| granted.profile.matches(&raw, &token))
+}
+
+async fn one(context: &Context, view: &mut View, pod: &DynamicObject, fresh: bool) -> Result<bool, Error> {
+    let maker = super::owners::of(context, &view.namespace, pod).await?.into_iter().next();
+    let judge = Judge {
+        context,
+        namespace: &view.namespace,
+        states: &view.states,
+        exempt: &view.exempt,
+        fresh,
+    };
+    let judged = match judge.judge(pod).await? {
+        Ok(judged) => judged,
+        Err(why) if why.reason == EXEMPTED => return Ok(exempted(view, pod)),
+        Err(why) => {
+            if grandfathered(view, maker.as_deref(), pod) {
+                return Ok(true);
+            }
+            tell(context, view, pod, None, why).await;
+            return Ok(false);
+        }
+    };
+    if view.cleared_until(&judged).is_some() {
+        view.admit(judged);
+        return Ok(true);
+    }
+    if grandfathered(view, maker.as_deref(), pod) {
+        return Ok(true);
+    }
+    let why = waiting(view, &judged);
+    tell(context, view, pod, Some(&judged.subject), why).await;
+    Ok(false)
+}
+
+/// A pod of exempted containers alone is its own release, of no agent.
+fn exempted(view: &mut View, pod: &DynamicObject) -> bool {
+    let token = token::injected();
+    let Ok(profile) = Profile::of_pod(&workloads::json(pod), &token, OwnerKind::Plain, Images::Pinned) else {
+        return false;
+    };
+    let subject = Subject {
+        agent: String::new(),
+        role: String::new(),
+        release: stand_in(&profile.spec),
+    };
+    view.exempt_until(subject.release, now() + EXEMPT_FOR);
+    view.admit(Judged {
+        bindings: subject.release.digest(),
+        subject,
+        profile,
+        configuration: Vec::new(),
+    });
+    true
+}
+
+/// Whether the template that the pod comes from was there when enforcement began: a CronJob has no pod at most times.
+fn grandfathered(view: &mut View, maker: Option<&DynamicObject>, pod: &DynamicObject) -> bool {
+    let (Some(until), Some(maker)) = (view.grandfather_until, maker.map(workloads::json)) else {
+        return false;
+    };
+    let Some(spec) = pod_template(&maker).and_then(|template| template.get("spec")) else {
+        return false;
+    };
+    let known = view.current.as_ref().and_then(|current| template_matches(current, spec, now()));
+    let (raw, token) = (workloads::json(pod), token::injected());
+    if known.is_none_or(|known| !known.agent.is_empty()) || !differences(&maker, &raw, &token, &view.exempt).is_empty() {
+        return false;
+    }
+    let Ok(profile) = Profile::of_pod(&raw, &token, OwnerKind::of(&maker), Images::AsTheyAre) else {
+        return false;
+    };
+    view.grandfather(Some(profile), None, until);
+    true
+}
+
+fn waiting(view: &View, judged: &Judged) -> Unaccounted {
+    let agent = &judged.subject.agent;
+    let words = view.wanted.waiting.get(agent).cloned();
+    let promotion = judged.subject.release.promotion_name(agent);
+    Unaccounted {
+        reason: "NotCleared",
+        message: words.unwrap_or_else(|| {
+            format!("release {} is not cleared; run: kubectl vouchsafe why {promotion} -n {}", judged.subject.release.short(), view.namespace)
+        }),
+    }
+}
+
+/// Says it in the log, in an Event on the pod and in the ledger; each once.
+async fn tell(context: &Context, view: &mut View, pod: &DynamicObject, subject: Option<&Subject>, why: Unaccounted) {
+    let Unaccounted { reason, message } = why;
+    if reason != "NotCleared"
+        && let Some(subject) = subject
+    {
+        view.explain(&subject.agent, message.clone());
+    }
+    let about = format!("{}/{}", view.namespace, pod.uid().unwrap_or_default());
+    if !context.ledgers.is_new(&about, &format!("{reason}{message}")) {
+        return;
+    }
+    tracing::info!(event = "held", pod = write::name_of(pod), reason, message, "a pod waits");
+    context.recorder.about(pod, false, reason, format!("held: {message}")).await;
+}
+
+/// Jobs that we suspended and whose release is cleared now.
+fn jobs(context: &Context, view: &View) -> Vec<Arc<DynamicObject>> {
+    let all = context.world.workloads.of_namespace(&view.namespace);
+    let cleared = |job: &Arc<DynamicObject>| release::is_held(job) && is_cleared_job(context, view, job, now());
+    all.into_iter().filter(cleared).collect()
+}
+
+/// A Job's pods are judged one by one in any case; it may run when the agent that means it, or its CronJob, has a cleared release, or when its
+/// template is one that the ledger knows.
+fn is_cleared_job(context: &Context, view: &View, job: &DynamicObject, now: Timestamp) -> bool {
+    let raw = workloads::json(job);
+    let spec = pod_template(&raw).and_then(|template| template.get("spec"));
+    let ledger = view.current.as_ref();
+    let known = ledger.is_some_and(|ledger| spec.is_some_and(|spec| template_matches(ledger, spec, now).is_some()));
+    let owner = job.owner_references().iter().find(|owner| owner.controller == Some(true));
+    let made_by = owner.and_then(|owner| context.world.workloads.get(&owner.kind, &view.namespace, &owner.name));
+    let uids = [job.uid(), made_by.and_then(|owner| owner.uid())];
+    let means = |state: &crate::observe::AgentState| {
+        state.workloads.iter().any(|found| found.object.uid().is_some() && uids.contains(&found.object.uid()))
+    };
+    let cleared = |agent: &str, state: &crate::observe::AgentState| {
+        view.wanted.cleared.iter().any(|cleared| {
+            cleared.agent == agent && cleared.release == state.release && cleared.not_after > now && !cleared.templates.is_empty()
+        })
+    };
+    known || view.states.iter().any(|(agent, state)| means(state) && cleared(agent, state))
+}
+
+/// Where nothing is held: pods that would run get their profiles, so that enforcement can begin, and the others are counted.
+async fn observe(context: &Context, view: &mut View) -> Result<Released, Error> {
+    let mut would_hold = 0;
+    let mut released = Released::default();
+    for pod in pods::all(context, &view.namespace).await? {
+        if pod.metadata.deletion_timestamp.is_some() {
+            continue;
+        }
+        if !is_granted(view, &pod) && !one(context, view, &pod, false).await? {
+            would_hold += 1;
+        }
+        if is_held(&pod) {
+            released.pods.push(Arc::new(pod));
+        }
+    }
+    context.ledgers.set_would_hold(&view.namespace, would_hold);
+    let jobs = context.world.workloads.of_namespace(&view.namespace);
+    released.jobs = jobs.into_iter().filter(|job| release::is_held(job)).collect();
+    Ok(released)
+}

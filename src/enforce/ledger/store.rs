@@ -1,0 +1,90 @@
+//! The Clearance as stored, written as a whole and only over what was read: nothing that somebody slipped in survives.
+
+use crate::enforce::{Context, Error, write};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api, ResourceExt,
+    api::{ObjectMeta, PostParams},
+    core::PartialObjectMeta,
+    runtime::reflector::ObjectRef,
+};
+use vouchsafe_api::{Clearance, clearance::NAME};
+use vouchsafe_core::clearance::{LedgerSpec, Plan};
+
+/// One namespace's ledger.
+pub(super) struct Stored {
+    namespace: String,
+    object: Option<Clearance>,
+}
+
+impl Stored {
+    /// As the watch saw it.
+    pub(super) async fn read(context: &Context, namespace: &str) -> Result<Self, Error> {
+        let found = context.world.clearances.get(&ObjectRef::new(NAME).within(namespace));
+        Ok(Self {
+            namespace: namespace.to_owned(),
+            object: found.map(|found| found.as_ref().clone()),
+        })
+    }
+
+    /// What it says, when it was written for this namespace and this environment.
+    pub(super) fn valid_for(&self, namespace: &PartialObjectMeta<Namespace>, environment: &str) -> Option<LedgerSpec> {
+        let uid = namespace.metadata.uid.as_deref().unwrap_or_default();
+        self.spec().filter(|spec| spec.is_of(environment, uid))
+    }
+
+    fn spec(&self) -> Option<LedgerSpec> {
+        let spec = serde_json::to_value(&self.object.as_ref()?.spec).ok()?;
+        serde_json::from_value(spec).ok()
+    }
+
+    /// Takes out what is not cleared any more; gives what is left.
+    pub(super) async fn withdraw(&mut self, context: &Context, plan: &Plan) -> Result<Option<LedgerSpec>, Error> {
+        if let Some(spec) = &plan.withdrawal {
+            self.write(context, spec, "withdraw").await?;
+        }
+        Ok(self.spec())
+    }
+
+    /// Protects configuration; gives what is written.
+    pub(super) async fn protect(&mut self, context: &Context, plan: &Plan) -> Result<Option<LedgerSpec>, Error> {
+        if let Some(spec) = &plan.protect {
+            self.write(context, spec, "protect").await?;
+        }
+        Ok(self.spec())
+    }
+
+    /// Lets in what is cleared.
+    pub(super) async fn grant(&mut self, context: &Context, plan: &Plan) -> Result<(), Error> {
+        for reason in &plan.dropped {
+            tracing::error!(event = "ledger_full", namespace = self.namespace, %reason, "the ledger cannot hold everything");
+        }
+        match &plan.grant {
+            Some(spec) => self.write(context, spec, "grant").await,
+            None => Ok(()),
+        }
+    }
+
+    async fn write(&mut self, context: &Context, spec: &LedgerSpec, what: &'static str) -> Result<(), Error> {
+        let api: Api<Clearance> = Api::namespaced(context.world.client.clone(), &self.namespace);
+        let failed = || write::failed(what, format!("{}/{NAME}", self.namespace));
+        let spec = serde_json::to_value(spec).and_then(serde_json::from_value);
+        let spec = spec.map_err(|error| failed()(kube::Error::SerdeError(error)))?;
+        let metadata = ObjectMeta {
+            name: Some(NAME.to_owned()),
+            namespace: Some(self.namespace.clone()),
+            resource_version: self.object.as_ref().and_then(ResourceExt::resource_version),
+            uid: self.object.as_ref().and_then(ResourceExt::uid),
+            ..ObjectMeta::default()
+        };
+        let object = Clearance { metadata, spec };
+        let written = if self.object.is_some() {
+            api.replace(NAME, &PostParams::default(), &object).await
+        } else {
+            api.create(&PostParams::default(), &object).await
+        };
+        self.object = Some(written.map_err(failed())?);
+        tracing::info!(event = "ledger", namespace = self.namespace, what, "the ledger was written");
+        Ok(())
+    }
+}
