@@ -11,7 +11,11 @@ pub(crate) mod promotions;
 pub(crate) mod retention;
 pub(crate) mod write;
 
-use crate::{observe::{World, signatures::Signatures}, operator::Settings, record::Recorder};
+use crate::{
+    observe::{World, signatures::Signatures},
+    operator::Settings,
+    record::Recorder,
+};
 use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
 

@@ -11,9 +11,17 @@ pub(crate) mod workloads;
 
 pub(crate) use self::start::start;
 
-use self::{content::Kept, workloads::{Found, Workloads}};
+use self::{
+    content::Kept,
+    workloads::{Found, Workloads},
+};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
-use kube::{Client, ResourceExt, api::DynamicObject, core::PartialObjectMeta, runtime::reflector::{ObjectRef, Store}};
+use kube::{
+    Client, ResourceExt,
+    api::DynamicObject,
+    core::PartialObjectMeta,
+    runtime::reflector::{ObjectRef, Store},
+};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
@@ -87,12 +95,16 @@ impl World {
 
     pub(crate) fn label_of(&self, namespace: &str, label: &str) -> String {
         let found = self.namespaces.get(&ObjectRef::new(namespace));
-        found.and_then(|found| found.labels().get(label).cloned()).unwrap_or_default()
+        found
+            .and_then(|found| found.labels().get(label).cloned())
+            .unwrap_or_default()
     }
 
     /// Names of the namespaces that belong to an environment.
     pub(crate) fn governed(&self) -> Vec<String> {
-        let governed = self.namespaces.state_filter(|namespace| namespace.labels().contains_key(ENVIRONMENT));
+        let governed = self
+            .namespaces
+            .state_filter(|namespace| namespace.labels().contains_key(ENVIRONMENT));
         governed.iter().map(|namespace| namespace.name_any()).collect()
     }
 
@@ -102,7 +114,9 @@ impl World {
 
     /// The agents of a namespace, by name.
     pub(crate) fn agents_of(&self, namespace: &str) -> Vec<Arc<Agent>> {
-        let mut agents = self.agents.state_filter(|agent| agent.namespace().as_deref() == Some(namespace));
+        let mut agents = self
+            .agents
+            .state_filter(|agent| agent.namespace().as_deref() == Some(namespace));
         agents.sort_by_key(|agent| agent.name_any());
         agents
     }
@@ -148,7 +162,9 @@ impl World {
         let made_of = |state: &AgentState| state.resolved.configuration.iter().any(|part| part.name == config_map);
         let states = self.states_of(namespace);
         let unseen = self.agents_of(namespace).into_iter().map(|agent| agent.name_any());
-        unseen.filter(|name| states.get(name).is_none_or(|state| made_of(state))).collect()
+        unseen
+            .filter(|name| states.get(name).is_none_or(|state| made_of(state)))
+            .collect()
     }
 
     /// The resourceVersion that the watch saw of a ConfigMap.
@@ -159,7 +175,9 @@ impl World {
 
     /// Pods of a namespace that wait behind our gate.
     pub(crate) fn held_pods(&self, namespace: &str) -> Vec<Arc<DynamicObject>> {
-        let Some(pods) = self.workloads.stores.get("Pod") else { return Vec::new() };
+        let Some(pods) = self.workloads.stores.get("Pod") else {
+            return Vec::new();
+        };
         let mut held = pods.state_filter(|pod| pod.namespace().as_deref() == Some(namespace) && is_held(pod));
         held.sort_by_key(|pod| (pod.creation_timestamp().map(|time| time.0), pod.name_any()));
         held
@@ -168,6 +186,12 @@ impl World {
 
 /// Whether a pod waits behind our gate.
 pub(crate) fn is_held(pod: &DynamicObject) -> bool {
-    let gates = pod.data.pointer("/spec/schedulingGates").and_then(serde_json::Value::as_array);
-    gates.into_iter().flatten().any(|gate| gate.get("name").and_then(serde_json::Value::as_str) == Some(GATE))
+    let gates = pod
+        .data
+        .pointer("/spec/schedulingGates")
+        .and_then(serde_json::Value::as_array);
+    gates
+        .into_iter()
+        .flatten()
+        .any(|gate| gate.get("name").and_then(serde_json::Value::as_str) == Some(GATE))
 }

@@ -13,9 +13,14 @@ use crate::{
     observe::{self, change::Queues, signatures::Signatures},
     record::Recorder,
 };
-use kube::Client;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Client, core::PartialObjectMeta, runtime::controller::ReconcileRequest};
 use std::{sync::Arc, time::Duration};
-use tokio::{sync::mpsc::unbounded_channel, task::JoinSet};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    task::JoinSet,
+};
+use vouchsafe_api::{Agent, Environment, Promotion};
 
 /// What the operator was told at its start.
 #[derive(Debug, Clone)]
@@ -45,24 +50,15 @@ pub(crate) fn start(args: &OperatorArgs) -> Result<(), OperatorError> {
 /// # Errors
 /// When the cluster cannot be reached, a flag cannot be used, or the watches never get ready.
 pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
-    let client = Client::try_default().await.context("no cluster: set KUBECONFIG, or run in a pod with a service account")?;
-    let mut tasks = JoinSet::new();
-    let (agents_in, agents_queue) = unbounded_channel();
-    let (promotions_in, promotions_queue) = unbounded_channel();
-    let (ledgers_in, ledgers_queue) = unbounded_channel();
-    let (environments_in, environments_queue) = unbounded_channel();
-    let queues = Queues {
-        agents: agents_in,
-        promotions: promotions_in,
-        ledgers: ledgers_in,
-        environments: environments_in,
-    };
-    let registry = args.registry()?;
-    let credentials = args.credentials()?;
+    let client = Client::try_default().await;
+    let client = client.map_err(OperatorError::cluster("there is no kubeconfig that can be used"))?;
+    let (registry, credentials) = (args.registry()?, args.credentials()?);
     let settings = args.settings(&client).await?;
-    let world = observe::start(&client, queues, &mut tasks).await.context("the watches did not get ready")?;
+    let mut tasks = JoinSet::new();
+    let (queues, taken) = queues();
+    let world = observe::start(&client, queues, &mut tasks).await;
+    let world = world.map_err(OperatorError::cluster("the watches did not get ready"))?;
     let signatures = Signatures::new(registry, credentials, world.changes.clone());
-    let stores = (world.agents.clone(), world.promotions.clone(), world.namespaces.clone(), world.environments.clone());
     let context = Arc::new(Context {
         recorder: Recorder::new(client),
         signatures: Arc::new(signatures),
@@ -72,18 +68,71 @@ pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
         world,
     });
     tracing::info!(event = "ready", "every watch has listed what is there");
-    let (agents_store, promotions_store, namespaces_store, environments_store) = stores;
-    tasks.spawn(control::run(agents_store, agents_queue, agents::reconcile, Arc::clone(&context)));
-    tasks.spawn(control::run(promotions_store, promotions_queue, promotions::reconcile, Arc::clone(&context)));
-    tasks.spawn(control::run(namespaces_store, ledgers_queue, ledger::reconcile, Arc::clone(&context)));
-    tasks.spawn(control::run(environments_store, environments_queue, environments::reconcile, Arc::clone(&context)));
-    tasks.spawn(enforce::retention::run(context));
+    spawn(&mut tasks, taken, &context);
     tokio::select! {
         () = stopped() => tracing::info!(event = "stop", "stopping"),
         ended = tasks.join_next() => return Err(OperatorError::Ended(format!("{ended:?}"))),
     }
     tasks.shutdown().await;
     Ok(())
+}
+
+/// The other ends of the queues.
+struct Taken {
+    agents: UnboundedReceiver<ReconcileRequest<Agent>>,
+    promotions: UnboundedReceiver<ReconcileRequest<Promotion>>,
+    ledgers: UnboundedReceiver<ReconcileRequest<PartialObjectMeta<Namespace>>>,
+    environments: UnboundedReceiver<ReconcileRequest<Environment>>,
+}
+
+fn queues() -> (Queues, Taken) {
+    let (agents, taken_agents) = unbounded_channel();
+    let (promotions, taken_promotions) = unbounded_channel();
+    let (ledgers, taken_ledgers) = unbounded_channel();
+    let (environments, taken_environments) = unbounded_channel();
+    let queues = Queues {
+        agents,
+        promotions,
+        ledgers,
+        environments,
+    };
+    let taken = Taken {
+        agents: taken_agents,
+        promotions: taken_promotions,
+        ledgers: taken_ledgers,
+        environments: taken_environments,
+    };
+    (queues, taken)
+}
+
+fn spawn(tasks: &mut JoinSet<()>, taken: Taken, context: &Arc<Context>) {
+    let world = &context.world;
+    let of = || Arc::clone(context);
+    tasks.spawn(control::run(
+        world.agents.clone(),
+        taken.agents,
+        agents::reconcile,
+        of(),
+    ));
+    tasks.spawn(control::run(
+        world.promotions.clone(),
+        taken.promotions,
+        promotions::reconcile,
+        of(),
+    ));
+    tasks.spawn(control::run(
+        world.namespaces.clone(),
+        taken.ledgers,
+        ledger::reconcile,
+        of(),
+    ));
+    tasks.spawn(control::run(
+        world.environments.clone(),
+        taken.environments,
+        environments::reconcile,
+        of(),
+    ));
+    tasks.spawn(enforce::retention::run(of()));
 }
 
 /// SIGTERM or Ctrl-C.

@@ -38,10 +38,14 @@ impl Recorder {
     /// The verdict on a Promotion is another one.
     pub(crate) async fn verdict(&self, promotion: &Promotion, next: &PromotionStatus) {
         let Some(verdict) = next.verdict else { return };
-        let normal = matches!(verdict, Verdict::Cleared | Verdict::Superseded | Verdict::Waiting | Verdict::AwaitingApproval);
+        let normal = matches!(
+            verdict,
+            Verdict::Cleared | Verdict::Superseded | Verdict::Waiting | Verdict::AwaitingApproval
+        );
         let words = next.conditions.iter().find(|condition| condition.kind == "Ready");
         let note = words.map_or_else(String::new, |condition| condition.message.clone());
-        self.write(&promotion.object_ref(&()), normal, verdict.as_str(), "Decide", note).await;
+        self.write(&promotion.object_ref(&()), normal, verdict.as_str(), "Decide", note)
+            .await;
     }
 
     /// Something about an object, under a stable reason.
@@ -59,8 +63,14 @@ impl Recorder {
     }
 
     /// Something about an object of ours, under a stable reason.
-    pub(crate) async fn about_ours<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &'static str, note: String) {
-        self.write(&object.object_ref(&()), false, reason, "Enforce", note).await;
+    pub(crate) async fn about_ours<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &K,
+        reason: &'static str,
+        note: String,
+    ) {
+        self.write(&object.object_ref(&()), false, reason, "Enforce", note)
+            .await;
     }
 
     async fn write(&self, about: &ObjectReference, normal: bool, reason: &str, action: &str, note: String) {

@@ -4,11 +4,16 @@
 //! nobody asked for has been there quietly for a while. It writes Promotions and the Agent's status.
 
 use super::{Context, Error, health, write};
-use crate::observe::{AgentState, change::Change, content, workloads::{Found, KINDS}};
+use crate::observe::{
+    AgentState,
+    change::Change,
+    content,
+    workloads::{Found, KINDS},
+};
 use kube::{Api, ResourceExt, api::ObjectMeta, runtime::controller::Action};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
-use vouchsafe_api::{Agent, Promotion, lift, agent::status::AgentStatus, promotion::PromotionSpec};
+use vouchsafe_api::{Agent, Promotion, agent::status::AgentStatus, lift, promotion::PromotionSpec};
 use vouchsafe_core::{
     conditions::{Truth, Wanted, merge},
     digest::ReleaseDigest,
@@ -71,7 +76,10 @@ async fn observe(agent: &Agent, context: &Context, namespace: &str) -> Result<Ar
     let state = Arc::new(state);
     world.remember(namespace, &name, Arc::clone(&state));
     if changed {
-        let _ = world.changes.send(Change::Resolved { namespace: namespace.to_owned(), agent: name });
+        let _ = world.changes.send(Change::Resolved {
+            namespace: namespace.to_owned(),
+            agent: name,
+        });
     }
     Ok(state)
 }
@@ -83,7 +91,11 @@ fn differs(before: &AgentState, after: &AgentState) -> bool {
 /// Kinds that are not watched: their pods cannot be followed to them.
 fn unwatched(declaration: &Declaration) -> Vec<Problem> {
     let known = |kind: &str| KINDS.iter().any(|(_, known)| *known == kind);
-    let unknown = declaration.workloads.iter().enumerate().filter(|(_, workload)| !known(&workload.kind));
+    let unknown = declaration
+        .workloads
+        .iter()
+        .enumerate()
+        .filter(|(_, workload)| !known(&workload.kind));
     let problem = |(index, workload): (usize, &vouchsafe_core::surface::WorkloadReference)| Problem {
         reason: ProblemReason::WorkloadNotFound,
         object: "Agent".to_owned(),
@@ -105,7 +117,9 @@ fn contested(agent: &Agent, found: &[Found], context: &Context, namespace: &str)
         }
         let references = context.world.references(&other);
         for workload in found {
-            let meant = references.iter().any(|reference| crate::observe::workloads::means(reference, &workload.object));
+            let meant = references
+                .iter()
+                .any(|reference| crate::observe::workloads::means(reference, &workload.object));
             if meant {
                 let kind = crate::observe::workloads::kind_of(&workload.object);
                 problems.push(Problem {
@@ -123,10 +137,20 @@ fn contested(agent: &Agent, found: &[Found], context: &Context, namespace: &str)
 }
 
 /// Makes the Promotion of the present release, once it has been quiet; gives how long to wait for that.
-async fn ask(agent: &Agent, state: &AgentState, environment: &str, context: &Context) -> Result<Option<Duration>, Error> {
+async fn ask(
+    agent: &Agent,
+    state: &AgentState,
+    environment: &str,
+    context: &Context,
+) -> Result<Option<Duration>, Error> {
     let (namespace, name) = (agent.namespace().unwrap_or_default(), agent.name_any());
     let promotion = state.release.promotion_name(&name);
-    if context.world.promotions_of(&namespace).iter().any(|other| other.name_any() == promotion) {
+    if context
+        .world
+        .promotions_of(&namespace)
+        .iter()
+        .any(|other| other.name_any() == promotion)
+    {
         return Ok(None);
     }
     let quiet = context.settings.quiet.saturating_sub(state.since.elapsed());
@@ -142,7 +166,11 @@ async fn ask(agent: &Agent, state: &AgentState, environment: &str, context: &Con
         spec: spec(&name, state.release, environment, &state.resolved),
         status: None,
     };
-    write::create(&Api::<Promotion>::namespaced(context.world.client.clone(), &namespace), &object).await?;
+    write::create(
+        &Api::<Promotion>::namespaced(context.world.client.clone(), &namespace),
+        &object,
+    )
+    .await?;
     Ok(None)
 }
 
@@ -159,11 +187,17 @@ fn spec(agent: &str, release: ReleaseDigest, environment: &str, resolved: &Resol
 async fn write_status(agent: &Agent, state: &AgentState, environment: &str, context: &Context) -> Result<(), Error> {
     let namespace = agent.namespace().unwrap_or_default();
     let name = state.release.promotion_name(&agent.name_any());
-    let promotion = context.world.promotions_of(&namespace).into_iter().find(|promotion| promotion.name_any() == name);
+    let promotion = context
+        .world
+        .promotions_of(&namespace)
+        .into_iter()
+        .find(|promotion| promotion.name_any() == name);
     let previous = agent.status.clone().unwrap_or_default();
     let generation = agent.metadata.generation.unwrap_or_default();
     let unresolved = state.resolved.surface.unresolved();
-    let unresolved = unresolved.map(|component| format!("{} {}", component.facet, component.name)).take(MAX_UNRESOLVED);
+    let unresolved = unresolved
+        .map(|component| format!("{} {}", component.facet, component.name))
+        .take(MAX_UNRESOLVED);
     let mut problems = state.resolved.problems.clone();
     problems.sort_by_key(|problem| !problem.blocking);
     let conditions = merge(&previous.conditions, vec![ready(&problems)], generation, super::now());
@@ -171,7 +205,9 @@ async fn write_status(agent: &Agent, state: &AgentState, environment: &str, cont
         observed_generation: generation,
         release: Some(state.release),
         environment: (!environment.is_empty()).then(|| environment.to_owned()),
-        verdict: promotion.as_ref().and_then(|promotion| promotion.status.as_ref()?.verdict),
+        verdict: promotion
+            .as_ref()
+            .and_then(|promotion| promotion.status.as_ref()?.verdict),
         promotion: promotion.map(|promotion| promotion.name_any()),
         unresolved: unresolved.collect(),
         problems: problems.iter().take(MAX_PROBLEMS).map(lift::problem).collect(),
@@ -197,7 +233,10 @@ fn ready(problems: &[Problem]) -> Wanted {
             kind: "Ready",
             status: Truth::False,
             reason: problem.reason.as_str(),
-            message: format!("{} {}: {}; {}", problem.object, problem.field, problem.message, problem.fix),
+            message: format!(
+                "{} {}: {}; {}",
+                problem.object, problem.field, problem.message, problem.fix
+            ),
         },
     }
 }

@@ -6,7 +6,10 @@ use kube::{Api, ResourceExt, runtime::controller::Action};
 use std::{sync::Arc, time::Duration};
 use vouchsafe_api::{
     Environment,
-    environment::{Enforcement, status::{Enforced, EnvironmentStatus, InstalledPolicies, Probe}},
+    environment::{
+        Enforcement,
+        status::{Enforced, EnvironmentStatus, InstalledPolicies, Probe},
+    },
     lower,
     promotion::status::Verdict,
 };
@@ -18,26 +21,15 @@ const PROBE: Duration = Duration::from_secs(30);
 
 /// Looks at one environment.
 pub(crate) async fn reconcile(environment: Arc<Environment>, context: Arc<Context>) -> Result<Action, Error> {
-    let world = &context.world;
-    let name = environment.name_any();
-    let (environments, checks) = (world.environments.state(), world.checks.state());
-    let catalogue = lower::Catalogue::new(environments.iter().map(AsRef::as_ref), checks.iter().map(AsRef::as_ref));
-    let (_, problems) = lower::policy(&name, &environment.spec, &catalogue);
     let (probe, words) = probe::probe(&context).await?;
     let previous = environment.status.clone().unwrap_or_default();
     let generation = environment.metadata.generation.unwrap_or_default();
     let observes = environment.spec.enforcement == Enforcement::Observe;
-    let wanted = vec![ready(&problems), enforced(probe, &words, observes)];
+    let wanted = vec![
+        ready(&problems(&environment, &context)),
+        enforced(probe, &words, observes),
+    ];
     let conditions = merge(&previous.conditions, wanted, generation, super::now());
-    let count = |which: &dyn Fn(Option<Verdict>) -> bool| {
-        let of = world.promotions.state_filter(|promotion| {
-            promotion.spec.environment == name && which(promotion.status.as_ref().and_then(|status| status.verdict))
-        });
-        u32::try_from(of.len()).unwrap_or(u32::MAX)
-    };
-    let namespaces: Vec<_> = world.governed().into_iter().filter(|namespace| world.environment_of(namespace) == name).collect();
-    let agents: usize = namespaces.iter().map(|namespace| world.agents_of(namespace).len()).sum();
-    let would_hold: usize = namespaces.iter().map(|namespace| context.ledgers.would_hold(namespace)).sum();
     let status = EnvironmentStatus {
         observed_generation: generation,
         enforced: Some(Enforced {
@@ -45,28 +37,73 @@ pub(crate) async fn reconcile(environment: Arc<Environment>, context: Arc<Contex
             probe,
             differing: Vec::new(),
         }),
-        governed_namespaces: u32::try_from(namespaces.len()).unwrap_or(u32::MAX),
-        agents: u32::try_from(agents).unwrap_or(u32::MAX),
-        cleared: count(&|verdict| verdict == Some(Verdict::Cleared)),
-        waiting: count(&|verdict| matches!(verdict, None | Some(Verdict::Waiting | Verdict::AwaitingApproval))),
-        would_hold: u32::try_from(would_hold).unwrap_or(u32::MAX),
         conditions: conditions.unwrap_or_else(|| previous.conditions.clone()),
+        ..counts(&environment.name_any(), &context)
     };
     if status != previous {
         if probe == Probe::Admitted && !observes {
-            context.recorder.about_ours(environment.as_ref(), "ProbeAdmitted", words).await;
+            context
+                .recorder
+                .about_ours(environment.as_ref(), "ProbeAdmitted", words)
+                .await;
         }
-        write::status(&Api::<Environment>::all(world.client.clone()), environment.as_ref(), MANAGER, &status).await?;
+        let api = Api::<Environment>::all(context.world.client.clone());
+        write::status(&api, environment.as_ref(), MANAGER, &status).await?;
     }
     Ok(Action::requeue(PROBE))
+}
+
+/// What is wrong with how it is written.
+fn problems(environment: &Environment, context: &Context) -> Vec<lower::Problem> {
+    let (environments, checks) = (context.world.environments.state(), context.world.checks.state());
+    let catalogue = lower::Catalogue::new(environments.iter().map(AsRef::as_ref), checks.iter().map(AsRef::as_ref));
+    lower::policy(&environment.name_any(), &environment.spec, &catalogue).1
+}
+
+/// How many are there.
+fn counts(name: &str, context: &Context) -> EnvironmentStatus {
+    let world = &context.world;
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let promotions = |which: &dyn Fn(Option<Verdict>) -> bool| {
+        let of = world.promotions.state_filter(|promotion| {
+            promotion.spec.environment == name && which(promotion.status.as_ref().and_then(|status| status.verdict))
+        });
+        number(of.len())
+    };
+    let mut namespaces = world.governed();
+    namespaces.retain(|namespace| world.environment_of(namespace) == name);
+    EnvironmentStatus {
+        governed_namespaces: number(namespaces.len()),
+        agents: number(
+            namespaces
+                .iter()
+                .map(|namespace| world.agents_of(namespace).len())
+                .sum(),
+        ),
+        cleared: promotions(&|verdict| verdict == Some(Verdict::Cleared)),
+        waiting: promotions(&|verdict| matches!(verdict, None | Some(Verdict::Waiting | Verdict::AwaitingApproval))),
+        would_hold: number(
+            namespaces
+                .iter()
+                .map(|namespace| context.ledgers.would_hold(namespace))
+                .sum(),
+        ),
+        ..EnvironmentStatus::default()
+    }
 }
 
 fn ready(problems: &[lower::Problem]) -> Wanted {
     Wanted {
         kind: "Ready",
         status: Truth::from(problems.is_empty()),
-        reason: if problems.is_empty() { "Accepted" } else { "PolicyInvalid" },
-        message: problems.first().map_or_else(|| "it can be used as it is written".to_owned(), ToString::to_string),
+        reason: if problems.is_empty() {
+            "Accepted"
+        } else {
+            "PolicyInvalid"
+        },
+        message: problems
+            .first()
+            .map_or_else(|| "it can be used as it is written".to_owned(), ToString::to_string),
     }
 }
 

@@ -42,7 +42,9 @@ pub(crate) async fn gather(promotion: &Promotion, surface: &Surface, policy: &Po
         author: author(requester.as_ref()),
         requester,
         runs: runs(promotion, policy, &namespace, world),
-        problems: deployed.map(|state| state.resolved.problems.clone()).unwrap_or_default(),
+        problems: deployed
+            .map(|state| state.resolved.problems.clone())
+            .unwrap_or_default(),
         unknown: Vec::new(),
         bindings_changed_at: status.bindings.as_ref().and_then(|bindings| bindings.changed),
         past: promotion.status.as_ref().map(lower::past),
@@ -57,29 +59,56 @@ fn is_of_tenant(world: &World, namespace: &str, other: &str) -> bool {
     namespace == other || world.tenant_of(namespace) == world.tenant_of(other)
 }
 
-fn evidence(promotion: &Promotion, surface: &Surface, namespace: &str, policy: &Policy, world: &World) -> Vec<EvidenceFact> {
-    let checks: BTreeSet<_> = policy.requires.iter().map(|requirement| requirement.check.as_str()).collect();
-    let mut subjects: BTreeSet<_> = surface.components().iter().map(|component| component.digest.to_string()).collect();
+fn evidence(
+    promotion: &Promotion,
+    surface: &Surface,
+    namespace: &str,
+    policy: &Policy,
+    world: &World,
+) -> Vec<EvidenceFact> {
+    let checks: BTreeSet<_> = policy
+        .requires
+        .iter()
+        .map(|requirement| requirement.check.as_str())
+        .collect();
+    let mut subjects: BTreeSet<_> = surface
+        .components()
+        .iter()
+        .map(|component| component.digest.to_string())
+        .collect();
     subjects.insert(promotion.spec.release.to_string());
     let mut found = world.evidence.state_filter(|evidence| {
         checks.contains(evidence.spec.check.as_str())
             && subjects.contains(&evidence.spec.subject.digest)
             && is_of_tenant(world, namespace, evidence.namespace().as_deref().unwrap_or_default())
     });
-    found.sort_by_key(|evidence| std::cmp::Reverse((evidence.spec.started_at, evidence.namespace(), evidence.name_any())));
+    found.sort_by_key(|evidence| {
+        std::cmp::Reverse((evidence.spec.started_at, evidence.namespace(), evidence.name_any()))
+    });
     found.truncate(MAX_EVIDENCE);
-    found.iter().filter_map(|evidence| lower::evidence(evidence).ok()).collect()
+    found
+        .iter()
+        .filter_map(|evidence| lower::evidence(evidence).ok())
+        .collect()
 }
 
 /// Where the images are: as the workloads name them, and as whoever asked says. The digest is what counts, wherever it is fetched from.
 fn signatures(surface: &Surface, namespace: &str, policy: &Policy, context: &Context) -> Vec<SignatureFact> {
     let mut facts = Vec::new();
     for requirement in &policy.requires {
-        let Some(CheckRule::Signature { authorities, .. }) = requirement.definition.as_ref().map(|check| &check.rule) else {
+        let Some(CheckRule::Signature { authorities, .. }) = requirement.definition.as_ref().map(|check| &check.rule)
+        else {
             continue;
         };
-        let images: BTreeSet<_> = surface.of(Facet::Image).filter_map(|image| image.summary.clone()).collect();
-        facts.extend(context.signatures.facts(namespace, &requirement.check, authorities, &images));
+        let images: BTreeSet<_> = surface
+            .of(Facet::Image)
+            .filter_map(|image| image.summary.clone())
+            .collect();
+        facts.extend(
+            context
+                .signatures
+                .facts(namespace, &requirement.check, authorities, &images),
+        );
     }
     facts
 }
@@ -99,7 +128,10 @@ fn approvals(promotion: &Promotion, namespace: &str, world: &World) -> Vec<Appro
             && (here || wide)
     };
     let found = world.approvals.state_filter(counts);
-    found.iter().filter_map(|approval| lower::approval(approval).ok()).collect()
+    found
+        .iter()
+        .filter_map(|approval| lower::approval(approval).ok())
+        .collect()
 }
 
 fn waivers(promotion: &Promotion, namespace: &str, world: &World) -> Vec<WaiverFact> {
@@ -151,8 +183,14 @@ fn is_superseded(promotion: &Promotion, namespace: &str, context: &Context) -> b
         return false;
     };
     let by_operator = requester(promotion, &context.settings.identity).is_none();
-    let never_cleared = promotion.status.as_ref().is_none_or(|status| status.cleared_at.is_none());
-    let was_deployed = promotion.status.as_ref().is_some_and(|status| status.deployed_at.is_some());
+    let never_cleared = promotion
+        .status
+        .as_ref()
+        .is_none_or(|status| status.cleared_at.is_none());
+    let was_deployed = promotion
+        .status
+        .as_ref()
+        .is_some_and(|status| status.deployed_at.is_some());
     state.release != promotion.spec.release && never_cleared && (by_operator || was_deployed)
 }
 
@@ -166,7 +204,10 @@ const WRITERS_AGE: Duration = Duration::from_secs(60);
 const MAX_WRITERS: usize = 4096;
 
 async fn writers(approvals: &[ApprovalFact], namespace: &str, context: &Context) -> BTreeSet<String> {
-    let people: BTreeMap<_, _> = approvals.iter().map(|approval| (&approval.by.username, &approval.by)).collect();
+    let people: BTreeMap<_, _> = approvals
+        .iter()
+        .map(|approval| (&approval.by.username, &approval.by))
+        .collect();
     let mut writers = BTreeSet::new();
     for (username, person) in people {
         if can_write(person, namespace, context).await {
@@ -179,7 +220,13 @@ async fn writers(approvals: &[ApprovalFact], namespace: &str, context: &Context)
 /// Who cannot be asked about is taken for a writer: an approval too few waits, one too many lets in.
 async fn can_write(person: &Person, namespace: &str, context: &Context) -> bool {
     let key = (namespace.to_owned(), person.username.clone());
-    let known = context.writers.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
+    let known = context
+        .writers
+        .known
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(&key)
+        .copied();
     if let Some((writes, asked)) = known
         && asked.elapsed() < WRITERS_AGE
     {
@@ -223,14 +270,19 @@ pub(crate) fn bindings(
 ) -> Option<vouchsafe_api::promotion::status::Bindings> {
     let namespace = promotion.namespace().unwrap_or_default();
     let before = promotion.status.as_ref().and_then(|status| status.bindings.clone());
-    let Some(state) = world.state(&namespace, &promotion.spec.agent).filter(|state| state.release == promotion.spec.release)
+    let Some(state) = world
+        .state(&namespace, &promotion.spec.agent)
+        .filter(|state| state.release == promotion.spec.release)
     else {
         return before;
     };
     let digest = state.resolved.binding_digest;
     match before {
         Some(before) if before.digest == digest => Some(before),
-        Some(_) => Some(vouchsafe_api::promotion::status::Bindings { digest, changed: Some(now) }),
+        Some(_) => Some(vouchsafe_api::promotion::status::Bindings {
+            digest,
+            changed: Some(now),
+        }),
         None => Some(vouchsafe_api::promotion::status::Bindings { digest, changed: None }),
     }
 }

@@ -8,11 +8,23 @@ use crate::observe::{AgentState, workloads};
 use serde_json::Value;
 
 /// Whether every workload of the agent is available, with pods of the agent's present release.
-pub(crate) async fn is_healthy(context: &Context, namespace: &str, agent: &str, state: &AgentState) -> Result<bool, Error> {
+pub(crate) async fn is_healthy(
+    context: &Context,
+    namespace: &str,
+    agent: &str,
+    state: &AgentState,
+) -> Result<bool, Error> {
     let named = state.declaration.workloads.iter().all(|reference| {
-        reference.name.is_none() || state.workloads.iter().any(|found| workloads::means(reference, &found.object))
+        reference.name.is_none()
+            || state
+                .workloads
+                .iter()
+                .any(|found| workloads::means(reference, &found.object))
     });
-    let available = state.workloads.iter().all(|found| is_available(&workloads::json(&found.object)));
+    let available = state
+        .workloads
+        .iter()
+        .all(|found| is_available(&workloads::json(&found.object)));
     if !named || !available {
         return Ok(false);
     }
@@ -26,7 +38,9 @@ pub(crate) async fn is_healthy(context: &Context, namespace: &str, agent: &str, 
 fn is_soaked(context: &Context, namespace: &str) -> bool {
     let here = context.world.environment_of(namespace);
     let after = context.world.environments.state();
-    after.iter().any(|environment| environment.spec.after.iter().any(|before| before.environment == here))
+    after
+        .iter()
+        .any(|environment| environment.spec.after.iter().any(|before| before.environment == here))
 }
 
 fn number(object: &Value, pointer: &str) -> Option<i64> {
@@ -40,7 +54,10 @@ fn is_available(object: &Value) -> bool {
     let wanted = number(object, "/spec/replicas").unwrap_or(1);
     match object.get("kind").and_then(Value::as_str) {
         Some("Deployment") => {
-            observed && status("updatedReplicas") >= wanted && status("availableReplicas") >= wanted && status("replicas") <= wanted
+            observed
+                && status("updatedReplicas") >= wanted
+                && status("availableReplicas") >= wanted
+                && status("replicas") <= wanted
         }
         Some("StatefulSet") => observed && status("updatedReplicas") >= wanted && status("availableReplicas") >= wanted,
         Some("ReplicaSet") => observed && status("availableReplicas") >= wanted,
@@ -59,7 +76,10 @@ fn is_available(object: &Value) -> bool {
 pub(crate) fn is_ready(pod: &Value) -> bool {
     let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
     let is = |condition: &Value, key: &str, text: &str| condition.get(key).and_then(Value::as_str) == Some(text);
-    conditions.into_iter().flatten().any(|condition| is(condition, "type", "Ready") && is(condition, "status", "True"))
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| is(condition, "type", "Ready") && is(condition, "status", "True"))
 }
 
 #[cfg(test)]
@@ -76,11 +96,16 @@ mod tests {
         assert!(is_available(&deployment(2, 2, 2, 2)));
         assert!(!is_available(&deployment(1, 2, 3, 2)), "a rollout is under way");
         assert!(!is_available(&deployment(2, 2, 3, 2)), "an old pod is still there");
-        assert!(!is_available(&deployment(2, 2, 2, 1)), "the controller has not looked yet");
+        assert!(
+            !is_available(&deployment(2, 2, 2, 1)),
+            "the controller has not looked yet"
+        );
         let daemons = json!({"kind": "DaemonSet", "metadata": {"generation": 1}, "status": {
             "observedGeneration": 1, "desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberAvailable": 2}});
         assert!(!is_available(&daemons));
-        assert!(!is_available(&json!({"kind": "Job", "status": {"failed": 1, "active": 1}})));
+        assert!(!is_available(
+            &json!({"kind": "Job", "status": {"failed": 1, "active": 1}})
+        ));
         assert!(is_available(&json!({"kind": "Job", "status": {"succeeded": 1}})));
     }
 }

@@ -15,12 +15,7 @@ mod store;
 pub(crate) mod token;
 mod view;
 
-use self::{
-    barrier::Barrier,
-    owners::ReplicaSets,
-    store::Stored,
-    view::View,
-};
+use self::{barrier::Barrier, owners::ReplicaSets, store::Stored, view::View};
 use super::{Context, Error, until};
 use crate::observe::{ENFORCEMENT, ENVIRONMENT};
 use k8s_openapi::api::core::v1::Namespace;
@@ -68,11 +63,18 @@ impl Ledgers {
 
     /// Whether this process has not brought the namespace up to date yet.
     fn is_first(&self, namespace: &str) -> bool {
-        !self.reached.lock().unwrap_or_else(PoisonError::into_inner).contains(namespace)
+        !self
+            .reached
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(namespace)
     }
 
     fn reached(&self, namespace: &str) {
-        self.reached.lock().unwrap_or_else(PoisonError::into_inner).insert(namespace.to_owned());
+        self.reached
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(namespace.to_owned());
     }
 
     /// Whether this was not said before of this object.
@@ -121,7 +123,9 @@ pub(crate) async fn reconcile(
     for job in &released.jobs {
         release::job(&context, job).await?;
     }
-    Ok(Action::requeue(view.ends().map_or(RESYNC, |end| until(end).min(RESYNC))))
+    Ok(Action::requeue(
+        view.ends().map_or(RESYNC, |end| until(end).min(RESYNC)),
+    ))
 }
 
 /// Protects, judges what waits, and grants; again when what was judged is made of something that was not protected yet.
@@ -165,14 +169,23 @@ async fn enforce(
 async fn label(context: &Context, namespace: &str, value: serde_json::Value) -> Result<(), Error> {
     let api: Api<Namespace> = Api::all(context.world.client.clone());
     let body = json!({"metadata": {"labels": {ENFORCEMENT: value}}});
-    let patched = api.patch(namespace, &PatchParams::default(), &Patch::Merge(&body)).await;
-    patched.map(drop).map_err(super::write::failed("label", namespace.to_owned()))
+    let patched = api
+        .patch(namespace, &PatchParams::default(), &Patch::Merge(&body))
+        .await;
+    patched
+        .map(drop)
+        .map_err(super::write::failed("label", namespace.to_owned()))
 }
 
 /// A namespace that belongs to no environment any more: nothing waits there, and no ledger stays.
 async fn leave(context: &Context, namespace: &PartialObjectMeta<Namespace>) -> Result<(), Error> {
     let name = namespace.name_any();
-    if let Some(clearance) = context.world.clearances.state_filter(|other| other.namespace().as_deref() == Some(&name)).first() {
+    if let Some(clearance) = context
+        .world
+        .clearances
+        .state_filter(|other| other.namespace().as_deref() == Some(&name))
+        .first()
+    {
         let api = Api::namespaced(context.world.client.clone(), &name);
         super::write::delete(&api, clearance.as_ref()).await?;
     }
@@ -182,7 +195,13 @@ async fn leave(context: &Context, namespace: &PartialObjectMeta<Namespace>) -> R
     for pod in context.world.held_pods(&name) {
         release::pod(context, &pod).await?;
     }
-    for job in context.world.workloads.of_namespace(&name).iter().filter(|object| release::is_held(object)) {
+    for job in context
+        .world
+        .workloads
+        .of_namespace(&name)
+        .iter()
+        .filter(|object| release::is_held(object))
+    {
         release::job(context, job).await?;
     }
     Ok(())

@@ -111,7 +111,9 @@ async fn judge(promotion: &Promotion, context: &Context, now: jiff::Timestamp) -
             found,
         });
     }
-    let environment = world.environment(asked).ok_or_else(|| Unusable::NoEnvironment(asked.clone()))?;
+    let environment = world
+        .environment(asked)
+        .ok_or_else(|| Unusable::NoEnvironment(asked.clone()))?;
     let (environments, checks) = (world.environments.state(), world.checks.state());
     let catalogue = lower::Catalogue::new(environments.iter().map(AsRef::as_ref), checks.iter().map(AsRef::as_ref));
     let (policy, _) = lower::policy(asked, &environment.spec, &catalogue);

@@ -13,11 +13,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use vouchsafe_api::{
-    Evidence, Promotion,
-    evidence::EvidenceResult,
-    promotion::status::Verdict,
-};
+use vouchsafe_api::{Evidence, Promotion, evidence::EvidenceResult, promotion::status::Verdict};
 
 /// How often.
 const PAUSE: Duration = Duration::from_secs(300);
@@ -33,14 +29,26 @@ pub(crate) async fn run(context: Arc<Context>) {
         let world = &context.world;
         delete(world, promotions(world)).await;
         delete(world, evidence(&world.evidence.state())).await;
-        delete(world, words(world, world.approvals.state(), |approval| &approval.spec.promotion)).await;
-        delete(world, words(world, world.waivers.state(), |waiver| &waiver.spec.promotion)).await;
+        delete(
+            world,
+            words(world, world.approvals.state(), |approval| &approval.spec.promotion),
+        )
+        .await;
+        delete(
+            world,
+            words(world, world.waivers.state(), |waiver| &waiver.spec.promotion),
+        )
+        .await;
     }
 }
 
 async fn delete<K>(world: &World, objects: Vec<Arc<K>>)
 where
-    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope> + Clone + DeserializeOwned + Serialize + Debug,
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Serialize
+        + Debug,
 {
     for object in objects {
         let api = Api::<K>::namespaced(world.client.clone(), &object.namespace().unwrap_or_default());
@@ -64,11 +72,16 @@ fn promotions(world: &World) -> Vec<Arc<Promotion>> {
         let deployed = state.is_some_and(|state| state.release == promotion.spec.release);
         let cleared = promotion.status.as_ref().and_then(|status| status.verdict) == Some(Verdict::Cleared);
         if !deployed && !cleared && is_old(promotion.as_ref()) {
-            by_agent.entry((namespace, promotion.spec.agent.clone())).or_default().push(promotion);
+            by_agent
+                .entry((namespace, promotion.spec.agent.clone()))
+                .or_default()
+                .push(promotion);
         }
     }
     let oldest = |mut promotions: Vec<Arc<Promotion>>| {
-        promotions.sort_by_key(|promotion| std::cmp::Reverse((promotion.creation_timestamp().map(|made| made.0), promotion.name_any())));
+        promotions.sort_by_key(|promotion| {
+            std::cmp::Reverse((promotion.creation_timestamp().map(|made| made.0), promotion.name_any()))
+        });
         promotions.into_iter().skip(KEEP)
     };
     by_agent.into_values().flat_map(oldest).collect()
@@ -78,16 +91,31 @@ fn promotions(world: &World) -> Vec<Arc<Promotion>> {
 fn evidence(all: &[Arc<Evidence>]) -> Vec<Arc<Evidence>> {
     let mut groups: BTreeMap<_, Vec<&Arc<Evidence>>> = BTreeMap::new();
     for evidence in all {
-        let producer = evidence.spec.by.as_ref().map(|by| by.username.clone()).unwrap_or_default();
-        let key = (evidence.namespace(), evidence.spec.subject.digest.clone(), evidence.spec.check.clone(), producer);
+        let producer = evidence
+            .spec
+            .by
+            .as_ref()
+            .map(|by| by.username.clone())
+            .unwrap_or_default();
+        let key = (
+            evidence.namespace(),
+            evidence.spec.subject.digest.clone(),
+            evidence.spec.check.clone(),
+            producer,
+        );
         groups.entry(key).or_default().push(evidence);
     }
     let mut replaced = Vec::new();
     for mut group in groups.into_values() {
         group.sort_by_key(|evidence| std::cmp::Reverse((evidence.spec.started_at, evidence.name_any())));
-        let conclusive = group.iter().position(|evidence| evidence.spec.result != EvidenceResult::Inconclusive);
+        let conclusive = group
+            .iter()
+            .position(|evidence| evidence.spec.result != EvidenceResult::Inconclusive);
         let kept = BTreeSet::from([Some(0), conclusive]);
-        let old = group.iter().enumerate().filter(|(index, evidence)| !kept.contains(&Some(*index)) && is_old(evidence.as_ref()));
+        let old = group
+            .iter()
+            .enumerate()
+            .filter(|(index, evidence)| !kept.contains(&Some(*index)) && is_old(evidence.as_ref()));
         replaced.extend(old.map(|(_, evidence)| Arc::clone(evidence)));
     }
     replaced
@@ -95,6 +123,13 @@ fn evidence(all: &[Arc<Evidence>]) -> Vec<Arc<Evidence>> {
 
 /// Words on Promotions that are not there any more.
 fn words<K: Resource<DynamicType = ()>>(world: &World, all: Vec<Arc<K>>, of: impl Fn(&K) -> &String) -> Vec<Arc<K>> {
-    let there: BTreeSet<_> = world.promotions.state().iter().map(|promotion| promotion.name_any()).collect();
-    all.into_iter().filter(|word| !there.contains(of(word)) && is_old(word.as_ref())).collect()
+    let there: BTreeSet<_> = world
+        .promotions
+        .state()
+        .iter()
+        .map(|promotion| promotion.name_any())
+        .collect();
+    all.into_iter()
+        .filter(|word| !there.contains(of(word)) && is_old(word.as_ref()))
+        .collect()
 }

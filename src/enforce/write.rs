@@ -19,7 +19,11 @@ pub(crate) fn name_of(object: &impl Resource) -> String {
 
 /// What could not be done with which object, and why.
 pub(crate) fn failed(what: &'static str, object: String) -> impl FnOnce(kube::Error) -> Error {
-    move |source| Error::Api { what, object, source: Box::new(source) }
+    move |source| Error::Api {
+        what,
+        object,
+        source: Box::new(source),
+    }
 }
 
 /// Applies the whole status of an object.
@@ -34,8 +38,12 @@ where
         "status": status,
     });
     let params = PatchParams::apply(manager).force();
-    let applied = api.patch_status(&object.name_any(), &params, &Patch::Apply(&body)).await;
-    applied.map(drop).map_err(failed("write the status of", name_of(object)))
+    let applied = api
+        .patch_status(&object.name_any(), &params, &Patch::Apply(&body))
+        .await;
+    applied
+        .map(drop)
+        .map_err(failed("write the status of", name_of(object)))
 }
 
 /// Applies an object as a whole.
@@ -66,7 +74,10 @@ where
     K: Resource + Clone + DeserializeOwned + Debug,
 {
     let params = DeleteParams {
-        preconditions: Some(Preconditions { uid: object.uid(), resource_version: None }),
+        preconditions: Some(Preconditions {
+            uid: object.uid(),
+            resource_version: None,
+        }),
         ..DeleteParams::default()
     };
     match api.delete(&object.name_any(), &params).await {

@@ -31,7 +31,12 @@ pub(crate) enum Change {
     /// A Check.
     Check(String),
     /// A Promotion.
-    Promotion { namespace: String, name: String, agent: String, release: String },
+    Promotion {
+        namespace: String,
+        name: String,
+        agent: String,
+        release: String,
+    },
     /// Evidence about a subject.
     Evidence { subject: String },
     /// An Approval or a Waiver.
@@ -98,12 +103,22 @@ fn wake(world: &World, queues: &Queues, change: Change) {
         Change::Environment(name) => environment(world, queues, &name),
         Change::Check(name) => {
             for environment in world.environments.state() {
-                if environment.spec.requires.iter().any(|requirement| requirement.check == name) {
+                if environment
+                    .spec
+                    .requires
+                    .iter()
+                    .any(|requirement| requirement.check == name)
+                {
                     self::environment(world, queues, &environment.name_any());
                 }
             }
         }
-        Change::Promotion { namespace, name, agent, release } => {
+        Change::Promotion {
+            namespace,
+            name,
+            agent,
+            release,
+        } => {
             let _ = queues.promotions.send(ObjectRef::new(&name).within(&namespace).into());
             queues.ledger(&namespace);
             queues.agent(&namespace, &agent);
@@ -130,7 +145,10 @@ fn is_of(promotion: &Promotion, namespace: &str, agent: &str) -> bool {
 fn concerns(promotion: &Promotion, digest: &str) -> bool {
     let release = promotion.spec.release.to_string();
     let components = &promotion.spec.surface.components;
-    release.ends_with(digest) || components.iter().any(|component| component.digest.to_string() == digest)
+    release.ends_with(digest)
+        || components
+            .iter()
+            .any(|component| component.digest.to_string() == digest)
 }
 
 fn promotions(world: &World, queues: &Queues, which: impl Fn(&Promotion) -> bool) {
@@ -166,7 +184,9 @@ fn namespace(world: &World, queues: &Queues, name: &str) {
     for agent in world.agents_of(name) {
         queues.agent(name, &agent.name_any());
     }
-    promotions(world, queues, |promotion| promotion.namespace().as_deref() == Some(name));
+    promotions(world, queues, |promotion| {
+        promotion.namespace().as_deref() == Some(name)
+    });
 }
 
 /// An environment concerns its namespaces, and those of the environments that come after it.

@@ -130,7 +130,10 @@ async fn config_map(
     if let Some(object) = version.and_then(|version| kept.get(&key, &version)) {
         return Lookup::Found(object);
     }
-    match Api::<ConfigMap>::namespaced(client.clone(), namespace).get_opt(name).await {
+    match Api::<ConfigMap>::namespaced(client.clone(), namespace)
+        .get_opt(name)
+        .await
+    {
         Ok(Some(found)) => {
             let version = found.metadata.resource_version.clone().unwrap_or_default();
             let object = Arc::new(of_config_map(found));
@@ -145,7 +148,11 @@ async fn config_map(
 async fn secret(client: &Client, namespace: &str, name: &str) -> Lookup<Arc<ConfigObject>> {
     match Api::<Secret>::namespaced(client.clone(), namespace).get_opt(name).await {
         Ok(Some(found)) => {
-            let data = found.data.unwrap_or_default().into_iter().map(|(key, bytes)| (key, bytes.0));
+            let data = found
+                .data
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(key, bytes)| (key, bytes.0));
             Lookup::Found(Arc::new(ConfigObject {
                 data: data.collect(),
                 immutable: found.immutable.unwrap_or_default(),
@@ -171,4 +178,3 @@ pub(crate) fn of_config_map(found: ConfigMap) -> ConfigObject {
         immutable: found.immutable.unwrap_or_default(),
     }
 }
-

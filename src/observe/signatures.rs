@@ -115,7 +115,9 @@ impl Signatures {
         let mut facts = Vec::new();
         for image in images {
             // What has no digest is a component that is unresolved, and fails as such.
-            let Ok(reference) = image.parse::<ImageReference>() else { continue };
+            let Ok(reference) = image.parse::<ImageReference>() else {
+                continue;
+            };
             let digest = reference.digest();
             let question = Question {
                 namespace: namespace.to_owned(),
@@ -156,7 +158,13 @@ impl Signatures {
         loop {
             let report = {
                 let Ok(_slot) = slots.acquire().await else { return };
-                image_signatures(&self.registry, &question.image, &self.credentials, &question.authorities).await
+                image_signatures(
+                    &self.registry,
+                    &question.image,
+                    &self.credentials,
+                    &question.authorities,
+                )
+                .await
             };
             let retry_after = report.retry_after.unwrap_or_default();
             let settled = report.complete && report.state == signature::SignatureState::Verified;
@@ -171,8 +179,12 @@ impl Signatures {
     /// Notes an answer and wakes whom it concerns; false when nobody has wanted to know for long.
     fn tell(&self, question: &Question, answer: Answer) -> bool {
         let mut known = self.known();
-        let Some(entries) = known.get_mut(&question.namespace) else { return false };
-        let Some(entry) = entries.get_mut(&question.key) else { return false };
+        let Some(entries) = known.get_mut(&question.namespace) else {
+            return false;
+        };
+        let Some(entry) = entries.get_mut(&question.key) else {
+            return false;
+        };
         if entry.wanted.elapsed() > FORGET {
             entries.remove(&question.key);
             return false;

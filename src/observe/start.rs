@@ -13,7 +13,10 @@ use kube::{
     api::DynamicObject,
     runtime::reflector::{Store, store::WriterDropped},
 };
-use std::{collections::HashMap, sync::{Arc, Mutex}};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 use tokio::{sync::mpsc, task::JoinSet};
 use vouchsafe_api::{Agent, Approval, Check, Clearance, Environment, Evidence, Promotion, Waiver};
 
@@ -21,7 +24,11 @@ use vouchsafe_api::{Agent, Approval, Check, Clearance, Environment, Evidence, Pr
 ///
 /// # Errors
 /// When a watch ends before it has listed, which happens at shutdown only.
-pub(crate) async fn start(client: &Client, queues: Queues, tasks: &mut JoinSet<()>) -> Result<Arc<World>, WriterDropped> {
+pub(crate) async fn start(
+    client: &Client,
+    queues: Queues,
+    tasks: &mut JoinSet<()>,
+) -> Result<Arc<World>, WriterDropped> {
     let (changes, received) = mpsc::unbounded_channel();
     let world = Arc::new(watch(client, &changes, tasks));
     ready(&world).await?;
@@ -42,30 +49,48 @@ fn watch(client: &Client, changes: &mpsc::UnboundedSender<Change>, tasks: &mut J
     let (clearances, namespaces, config_maps) = (send(), send(), send());
     World {
         agents: watches.guarded(Api::all(all()), move |agent: &Agent, _| {
-            agents(Change::Agent { namespace: of(agent), name: agent.name_any() });
+            agents(Change::Agent {
+                namespace: of(agent),
+                name: agent.name_any(),
+            });
         }),
         environments: watches.guarded(Api::all(all()), move |environment: &Environment, _| {
             environments(Change::Environment(environment.name_any()));
         }),
-        checks: watches.guarded(Api::all(all()), move |check: &Check, _| checks(Change::Check(check.name_any()))),
-        promotions: watches.guarded(Api::all(all()), move |promotion: &Promotion, _| promotions(of_promotion(promotion))),
+        checks: watches.guarded(Api::all(all()), move |check: &Check, _| {
+            checks(Change::Check(check.name_any()));
+        }),
+        promotions: watches.guarded(Api::all(all()), move |promotion: &Promotion, _| {
+            promotions(of_promotion(promotion));
+        }),
         evidence: watches.guarded(Api::all(all()), move |evidence_object: &Evidence, _| {
-            evidence(Change::Evidence { subject: evidence_object.spec.subject.digest.to_string() });
+            evidence(Change::Evidence {
+                subject: evidence_object.spec.subject.digest.to_string(),
+            });
         }),
         approvals: watches.guarded(Api::all(all()), move |approval: &Approval, _| {
-            approvals(Change::Word { promotion: approval.spec.promotion.clone() });
+            approvals(Change::Word {
+                promotion: approval.spec.promotion.clone(),
+            });
         }),
         waivers: watches.guarded(Api::all(all()), move |waiver: &Waiver, _| {
-            waivers(Change::Word { promotion: waiver.spec.promotion.clone() });
+            waivers(Change::Word {
+                promotion: waiver.spec.promotion.clone(),
+            });
         }),
         clearances: watches.guarded(Api::all(all()), move |clearance: &Clearance, _| {
-            clearances(Change::Clearance { namespace: of(clearance) });
+            clearances(Change::Clearance {
+                namespace: of(clearance),
+            });
         }),
         namespaces: watches.metadata::<Namespace>(Api::all(all()), move |namespace, _| {
             namespaces(Change::Namespace(namespace.name_any()));
         }),
         config_maps: watches.metadata::<ConfigMap>(Api::all(all()), move |config_map, _| {
-            config_maps(Change::Config { namespace: config_map.namespace().unwrap_or_default(), name: config_map.name_any() });
+            config_maps(Change::Config {
+                namespace: config_map.namespace().unwrap_or_default(),
+                name: config_map.name_any(),
+            });
         }),
         workloads: workloads(client, changes, &mut watches),
         client: client.clone(),
@@ -95,7 +120,9 @@ fn workloads(client: &Client, changes: &mpsc::UnboundedSender<Change>, watches: 
         let changes = changes.clone();
         let wake = move |object: &DynamicObject, _: Seen| {
             let change = if kind_of(object) == "Pod" && is_owned(object) {
-                Change::Pod { namespace: object.namespace().unwrap_or_default() }
+                Change::Pod {
+                    namespace: object.namespace().unwrap_or_default(),
+                }
             } else if kind_of(object) == "ReplicaSet" && is_owned(object) {
                 return;
             } else {
@@ -119,7 +146,10 @@ fn matters(object: &DynamicObject) -> bool {
 }
 
 fn is_owned(object: &DynamicObject) -> bool {
-    object.owner_references().iter().any(|owner| owner.controller == Some(true))
+    object
+        .owner_references()
+        .iter()
+        .any(|owner| owner.controller == Some(true))
 }
 
 async fn ready(world: &World) -> Result<(), WriterDropped> {

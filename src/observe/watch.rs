@@ -51,7 +51,14 @@ impl Watches<'_> {
                     if let Some(event) = event.and_then(readable) {
                         writer.apply_watcher_event(&event);
                         if let Some(object) = concerned(&event) {
-                            wake(object, if matches!(event, Event::Delete(_)) { Seen::Gone } else { Seen::Present });
+                            wake(
+                                object,
+                                if matches!(event, Event::Delete(_)) {
+                                    Seen::Gone
+                                } else {
+                                    Seen::Present
+                                },
+                            );
                         }
                     }
                     future::ready(())
@@ -76,7 +83,8 @@ impl Watches<'_> {
         let writer = reflector::store::Writer::new(resource);
         let store = writer.as_reader();
         // Objects in a list do not say what they are.
-        let events = watcher::watcher(api, watcher::Config::default()).modify(move |object| object.types = Some(types.clone()));
+        let events =
+            watcher::watcher(api, watcher::Config::default()).modify(move |object| object.types = Some(types.clone()));
         self.keep(events, writer, retain, wake);
         store
     }
@@ -175,4 +183,3 @@ where
         Event::InitDone => Event::InitDone,
     })
 }
-

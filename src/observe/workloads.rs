@@ -73,9 +73,8 @@ impl Workloads {
             let Some(store) = self.stores.get(reference.kind.as_str()) else {
                 return Vec::new();
             };
-            let mut objects = store.state_filter(|object| {
-                object.namespace().as_deref() == Some(namespace) && means(reference, object)
-            });
+            let mut objects = store
+                .state_filter(|object| object.namespace().as_deref() == Some(namespace) && means(reference, object));
             objects.sort_by_key(|object| object.name_any());
             let role = reference.role.clone();
             objects
@@ -97,7 +96,9 @@ impl Workloads {
 
     /// Every workload of a namespace.
     pub(crate) fn of_namespace(&self, namespace: &str) -> Vec<Arc<DynamicObject>> {
-        let of = |store: &Store<DynamicObject>| store.state_filter(|object| object.namespace().as_deref() == Some(namespace));
+        let of = |store: &Store<DynamicObject>| {
+            store.state_filter(|object| object.namespace().as_deref() == Some(namespace))
+        };
         self.stores.values().flat_map(of).collect()
     }
 }
@@ -116,8 +117,13 @@ pub(crate) fn means(reference: &WorkloadReference, object: &DynamicObject) -> bo
 
 /// By selector only what nothing of a watched kind owns is meant: not the ReplicaSets of a Deployment, nor the pods of a Job.
 fn is_part(object: &DynamicObject) -> bool {
-    let controllers = object.owner_references().iter().filter(|owner| owner.controller == Some(true));
-    controllers.into_iter().any(|owner| KINDS.iter().any(|(_, kind)| *kind == owner.kind))
+    let controllers = object
+        .owner_references()
+        .iter()
+        .filter(|owner| owner.controller == Some(true));
+    controllers
+        .into_iter()
+        .any(|owner| KINDS.iter().any(|(_, kind)| *kind == owner.kind))
 }
 
 fn selects(selector: &Value, object: &DynamicObject) -> bool {

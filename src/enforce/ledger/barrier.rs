@@ -83,7 +83,11 @@ async fn is_refused(context: &Context, namespace: &str, name: &str) -> Result<bo
     match api.create(&dry_run, &object).await {
         Ok(_) => Ok(false),
         // Refused by the policy, not for want of the right to create.
-        Err(kube::Error::Api(status)) if matches!(status.code, 403 | 422) && status.message.contains("vouchsafe-config") => Ok(true),
+        Err(kube::Error::Api(status))
+            if matches!(status.code, 403 | 422) && status.message.contains("vouchsafe-config") =>
+        {
+            Ok(true)
+        }
         Err(error) => Err(write::failed("try the policies in", namespace.to_owned())(error)),
     }
 }

@@ -41,13 +41,23 @@ pub(super) async fn look(context: &Context, namespace: &str, ledger: Option<&Led
     let mut found = Found::default();
     for (name, protected) in ledger.iter().flat_map(|ledger| &ledger.protected_config) {
         // Secrets whose bytes are content are not watched; the API server guards them.
-        let Some(config_map) = name.strip_prefix("ConfigMap/") else { continue };
+        let Some(config_map) = name.strip_prefix("ConfigMap/") else {
+            continue;
+        };
         let key = (namespace.to_owned(), config_map.to_owned());
         let known = context.ledgers.config.get(&key);
-        let there = context.world.config_maps.get(&ObjectRef::new(config_map).within(namespace));
+        let there = context
+            .world
+            .config_maps
+            .get(&ObjectRef::new(config_map).within(namespace));
         let state = match &there {
             None => None,
-            Some(there) if known.as_ref().map(|known| Some(&known.version)) == Some(there.metadata.resource_version.as_ref()) => known.clone(),
+            Some(there)
+                if known.as_ref().map(|known| Some(&known.version))
+                    == Some(there.metadata.resource_version.as_ref()) =>
+            {
+                known.clone()
+            }
             Some(_) => read(context, namespace, config_map).await?,
         };
         let came_or_went = state.is_some() != protected.present;
@@ -62,7 +72,10 @@ pub(super) async fn look(context: &Context, namespace: &str, ledger: Option<&Led
 
 async fn read(context: &Context, namespace: &str, name: &str) -> Result<Option<State>, Error> {
     let api: Api<ConfigMap> = Api::namespaced(context.world.client.clone(), namespace);
-    let read = api.get_opt(name).await.map_err(write::failed("read", format!("{namespace}/{name}")))?;
+    let read = api
+        .get_opt(name)
+        .await
+        .map_err(write::failed("read", format!("{namespace}/{name}")))?;
     Ok(read.map(|object| {
         let version = object.resource_version().unwrap_or_default();
         let content = content::of_config_map(object);
@@ -77,7 +90,11 @@ async fn read(context: &Context, namespace: &str, name: &str) -> Result<Option<S
 
 impl Seen {
     fn get(&self, key: &(String, String)) -> Option<State> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(key)
+            .cloned()
     }
 
     /// Takes what was found as what is: called when what changed was withdrawn.

@@ -29,8 +29,12 @@ pub(super) async fn take_in(context: &Context, view: &mut View) -> Result<(), Er
             (Some((_, judged)), _) => view.admit(judged),
             (None, Some(until)) => {
                 let chain = super::owners::of(context, &view.namespace, &pod).await?;
-                let maker = chain.first().map_or(OwnerKind::Plain, |maker| OwnerKind::of(&workloads::json(maker)));
-                if let Ok(profile) = Profile::of_pod(&workloads::json(&pod), &token::injected(), maker, Images::AsTheyAre) {
+                let maker = chain
+                    .first()
+                    .map_or(OwnerKind::Plain, |maker| OwnerKind::of(&workloads::json(maker)));
+                if let Ok(profile) =
+                    Profile::of_pod(&workloads::json(&pod), &token::injected(), maker, Images::AsTheyAre)
+                {
                     view.grandfather(Some(profile), None, until);
                 }
             }
@@ -46,7 +50,9 @@ pub(super) async fn take_in(context: &Context, view: &mut View) -> Result<(), Er
 fn templates(context: &Context, view: &mut View, until: jiff::Timestamp) {
     for object in context.world.workloads.of_namespace(&view.namespace) {
         let raw = workloads::json(&object);
-        let Some(spec) = pod_template(&raw).and_then(|template| template.get("spec")) else { continue };
+        let Some(spec) = pod_template(&raw).and_then(|template| template.get("spec")) else {
+            continue;
+        };
         view.grandfather(None, Some(spec.clone()), until);
     }
 }

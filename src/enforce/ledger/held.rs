@@ -50,11 +50,17 @@ pub(super) async fn judge(context: &Context, view: &mut View) -> Result<Released
 fn is_granted(view: &View, pod: &DynamicObject) -> bool {
     let raw = workloads::json(pod);
     let token = token::injected();
-    view.wanted.profiles.iter().any(|granted| granted.profile.matches(&raw, &token))
+    view.wanted
+        .profiles
+        .iter()
+        .any(|granted| granted.profile.matches(&raw, &token))
 }
 
 async fn one(context: &Context, view: &mut View, pod: &DynamicObject, fresh: bool) -> Result<bool, Error> {
-    let maker = super::owners::of(context, &view.namespace, pod).await?.into_iter().next();
+    let maker = super::owners::of(context, &view.namespace, pod)
+        .await?
+        .into_iter()
+        .next();
     let judge = Judge {
         context,
         namespace: &view.namespace,
@@ -114,9 +120,13 @@ fn grandfathered(view: &mut View, maker: Option<&DynamicObject>, pod: &DynamicOb
     let Some(spec) = pod_template(&maker).and_then(|template| template.get("spec")) else {
         return false;
     };
-    let known = view.current.as_ref().and_then(|current| template_matches(current, spec, now()));
+    let known = view
+        .current
+        .as_ref()
+        .and_then(|current| template_matches(current, spec, now()));
     let (raw, token) = (workloads::json(pod), token::injected());
-    if known.is_none_or(|known| !known.agent.is_empty()) || !differences(&maker, &raw, &token, &view.exempt).is_empty() {
+    if known.is_none_or(|known| !known.agent.is_empty()) || !differences(&maker, &raw, &token, &view.exempt).is_empty()
+    {
         return false;
     }
     let Ok(profile) = Profile::of_pod(&raw, &token, OwnerKind::of(&maker), Images::AsTheyAre) else {
@@ -133,7 +143,11 @@ fn waiting(view: &View, judged: &Judged) -> Unaccounted {
     Unaccounted {
         reason: "NotCleared",
         message: words.unwrap_or_else(|| {
-            format!("release {} is not cleared; run: kubectl vouchsafe why {promotion} -n {}", judged.subject.release.short(), view.namespace)
+            format!(
+                "release {} is not cleared; run: kubectl vouchsafe why {promotion} -n {}",
+                judged.subject.release.short(),
+                view.namespace
+            )
         }),
     }
 }
@@ -150,8 +164,17 @@ async fn tell(context: &Context, view: &mut View, pod: &DynamicObject, subject: 
     if !context.ledgers.is_new(&about, &format!("{reason}{message}")) {
         return;
     }
-    tracing::info!(event = "held", pod = write::name_of(pod), reason, message, "a pod waits");
-    context.recorder.about(pod, false, reason, format!("held: {message}")).await;
+    tracing::info!(
+        event = "held",
+        pod = write::name_of(pod),
+        reason,
+        message,
+        "a pod waits"
+    );
+    context
+        .recorder
+        .about(pod, false, reason, format!("held: {message}"))
+        .await;
 }
 
 /// Jobs that we suspended and whose release is cleared now.
@@ -168,18 +191,31 @@ fn is_cleared_job(context: &Context, view: &View, job: &DynamicObject, now: Time
     let spec = pod_template(&raw).and_then(|template| template.get("spec"));
     let ledger = view.current.as_ref();
     let known = ledger.is_some_and(|ledger| spec.is_some_and(|spec| template_matches(ledger, spec, now).is_some()));
-    let owner = job.owner_references().iter().find(|owner| owner.controller == Some(true));
+    let owner = job
+        .owner_references()
+        .iter()
+        .find(|owner| owner.controller == Some(true));
     let made_by = owner.and_then(|owner| context.world.workloads.get(&owner.kind, &view.namespace, &owner.name));
     let uids = [job.uid(), made_by.and_then(|owner| owner.uid())];
     let means = |state: &crate::observe::AgentState| {
-        state.workloads.iter().any(|found| found.object.uid().is_some() && uids.contains(&found.object.uid()))
+        state
+            .workloads
+            .iter()
+            .any(|found| found.object.uid().is_some() && uids.contains(&found.object.uid()))
     };
     let cleared = |agent: &str, state: &crate::observe::AgentState| {
         view.wanted.cleared.iter().any(|cleared| {
-            cleared.agent == agent && cleared.release == state.release && cleared.not_after > now && !cleared.templates.is_empty()
+            cleared.agent == agent
+                && cleared.release == state.release
+                && cleared.not_after > now
+                && !cleared.templates.is_empty()
         })
     };
-    known || view.states.iter().any(|(agent, state)| means(state) && cleared(agent, state))
+    known
+        || view
+            .states
+            .iter()
+            .any(|(agent, state)| means(state) && cleared(agent, state))
 }
 
 /// Where nothing is held: pods that would run get their profiles, so that enforcement can begin, and the others are counted.

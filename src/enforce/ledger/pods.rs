@@ -91,7 +91,11 @@ impl Judge<'_> {
         if let Some(problem) = resolved.problems.iter().find(|problem| problem.blocking) {
             return Ok(Err(blocked(problem)));
         }
-        let role = state.workloads.get(index).map(|found| found.role.clone()).unwrap_or_default();
+        let role = state
+            .workloads
+            .get(index)
+            .map(|found| found.role.clone())
+            .unwrap_or_default();
         Ok(Ok(Judged {
             subject: Subject {
                 agent: agent.clone(),
@@ -111,7 +115,9 @@ impl Judge<'_> {
             state.workloads.iter().position(|found| is_in_chain(found.object.uid()))
         };
         // Of agents that contest a workload none is cleared but the oldest, and the digest tells them apart.
-        self.states.iter().find_map(|(name, state)| Some((name, state, meant(state)?)))
+        self.states
+            .iter()
+            .find_map(|(name, state)| Some((name, state, meant(state)?)))
     }
 
     /// A pod that no agent means runs only when it is made of exempted containers alone.
@@ -122,7 +128,9 @@ impl Judge<'_> {
         if self.exempt.is_empty() || !exempted(raw, &token::injected(), self.exempt).is_empty() {
             return Unaccounted {
                 reason: "NotDeclared",
-                message: format!("no Agent in this namespace names {owner}; add it to an Agent's spec.workloads: kubectl vouchsafe adopt {owner}"),
+                message: format!(
+                    "no Agent in this namespace names {owner}; add it to an Agent's spec.workloads: kubectl vouchsafe adopt {owner}"
+                ),
             };
         }
         Unaccounted {
@@ -134,7 +142,13 @@ impl Judge<'_> {
     async fn resolve(&self, state: &AgentState, index: usize, cleaned: &Value) -> Resolved {
         let all: Vec<_> = state.workloads.iter().map(workloads::Found::workload).collect();
         let world = &self.context.world;
-        let version = |name: &str| if self.fresh { None } else { world.config_version(self.namespace, name) };
+        let version = |name: &str| {
+            if self.fresh {
+                None
+            } else {
+                world.config_version(self.namespace, name)
+            }
+        };
         let resolving = |at_hand: &content::AtHand| of_pod(&state.declaration, &all, index, cleaned, at_hand);
         content::with_content(&world.client, &world.kept, self.namespace, &version, resolving).await
     }
@@ -146,7 +160,10 @@ pub(crate) const EXEMPTED: &str = "Exempted";
 fn blocked(problem: &Problem) -> Unaccounted {
     Unaccounted {
         reason: problem.reason.as_str(),
-        message: format!("{} {}: {}; {}", problem.object, problem.field, problem.message, problem.fix),
+        message: format!(
+            "{} {}: {}; {}",
+            problem.object, problem.field, problem.message, problem.fix
+        ),
     }
 }
 
@@ -155,7 +172,10 @@ pub(crate) async fn all(context: &Context, namespace: &str) -> Result<Vec<Dynami
     let resource = workloads::resource("v1", "Pod");
     let api: Api<DynamicObject> = Api::namespaced_with(context.world.client.clone(), namespace, &resource);
     let running = ListParams::default().fields("status.phase!=Succeeded,status.phase!=Failed");
-    let listed = api.list(&running).await.map_err(write::failed("list the pods of", namespace.to_owned()))?;
+    let listed = api
+        .list(&running)
+        .await
+        .map_err(write::failed("list the pods of", namespace.to_owned()))?;
     let mut pods = listed.items;
     for pod in &mut pods {
         pod.types = Some(kube::api::TypeMeta {
@@ -168,7 +188,12 @@ pub(crate) async fn all(context: &Context, namespace: &str) -> Result<Vec<Dynami
 }
 
 /// Whether every pod of the agent's workloads is of its present release, and ready.
-pub(crate) async fn are_all_of(context: &Context, namespace: &str, agent: &str, state: &AgentState) -> Result<bool, Error> {
+pub(crate) async fn are_all_of(
+    context: &Context,
+    namespace: &str,
+    agent: &str,
+    state: &AgentState,
+) -> Result<bool, Error> {
     let states = BTreeMap::from([(agent.to_owned(), Arc::new(state.clone()))]);
     let judge = Judge {
         context,
@@ -188,11 +213,17 @@ pub(crate) async fn are_all_of(context: &Context, namespace: &str, agent: &str, 
             continue;
         }
         theirs += 1;
-        let same = judge.judge(&pod).await?.is_ok_and(|judged| judged.subject.release == state.release);
+        let same = judge
+            .judge(&pod)
+            .await?
+            .is_ok_and(|judged| judged.subject.release == state.release);
         if !same || !health::is_ready(&workloads::json(&pod)) {
             return Ok(false);
         }
     }
-    let resting = state.workloads.iter().all(|found| matches!(workloads::kind_of(&found.object), "Job" | "CronJob"));
+    let resting = state
+        .workloads
+        .iter()
+        .all(|found| matches!(workloads::kind_of(&found.object), "Job" | "CronJob"));
     Ok(theirs > 0 || resting)
 }

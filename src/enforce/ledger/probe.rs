@@ -1,5 +1,6 @@
 //! The operator's own governed namespace: its ledger lets nothing in, and a pod that is tried there has to come back held.
 
+use super::token;
 use crate::{
     enforce::{Context, Error, write},
     observe::{ENVIRONMENT, GATE},
@@ -11,12 +12,14 @@ use kube::{
 };
 use serde_json::{Value, json};
 use vouchsafe_api::environment::status::Probe;
-use super::token;
 
 /// The ledger of the probe namespace: empty but for one protected name, by which the barrier sees that it was read.
 pub(super) fn ledger(context: &Context, nonce: &str) -> Value {
     let namespace = &context.settings.probe_namespace;
-    let found = context.world.namespaces.get(&kube::runtime::reflector::ObjectRef::new(namespace));
+    let found = context
+        .world
+        .namespaces
+        .get(&kube::runtime::reflector::ObjectRef::new(namespace));
     let uid = found.and_then(|namespace| namespace.uid()).unwrap_or_default();
     json!({
         "environment": context.world.label_of(namespace, ENVIRONMENT),
@@ -59,15 +62,21 @@ pub(crate) async fn probe(context: &Context) -> Result<(Probe, String), Error> {
             Ok(if gates.iter().any(|gate| gate.name == GATE) {
                 (Probe::Held, "an uncleared pod was held".to_owned())
             } else {
-                (Probe::Admitted, "an uncleared pod was let in: the policies are not installed or not in force".to_owned())
+                (
+                    Probe::Admitted,
+                    "an uncleared pod was let in: the policies are not installed or not in force".to_owned(),
+                )
             })
         }
-        Err(kube::Error::Api(status)) if matches!(status.code, 403 | 422) && status.message.contains("ValidatingAdmissionPolicy") => {
+        Err(kube::Error::Api(status))
+            if matches!(status.code, 403 | 422) && status.message.contains("ValidatingAdmissionPolicy") =>
+        {
             Ok((Probe::Refused, status.message.clone()))
         }
-        Err(kube::Error::Api(status)) if status.code == 404 => {
-            Ok((Probe::Unknown, format!("there is no namespace `{namespace}`: install the chart's")))
-        }
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok((
+            Probe::Unknown,
+            format!("there is no namespace `{namespace}`: install the chart's"),
+        )),
         Err(error) => Err(write::failed("probe the gate in", namespace.clone())(error)),
     }
 }

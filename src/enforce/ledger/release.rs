@@ -15,7 +15,11 @@ use serde_json::{Value, json};
 /// Takes our gate off this very pod, as it was judged.
 pub(super) async fn pod(context: &Context, pod: &DynamicObject) -> Result<(), Error> {
     let gates = pod.data.pointer("/spec/schedulingGates").and_then(Value::as_array);
-    let others: Vec<_> = gates.into_iter().flatten().filter(|gate| gate.get("name") != Some(&json!(GATE))).collect();
+    let others: Vec<_> = gates
+        .into_iter()
+        .flatten()
+        .filter(|gate| gate.get("name") != Some(&json!(GATE)))
+        .collect();
     patch(context, "Pod", "v1", pod, json!({"schedulingGates": others})).await
 }
 
@@ -33,7 +37,10 @@ async fn patch(context: &Context, kind: &str, version: &str, object: &DynamicObj
         "metadata": {"uid": object.uid(), "resourceVersion": object.resource_version(), "labels": {HELD: null}},
         "spec": spec,
     });
-    match api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(&body)).await {
+    match api
+        .patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(&body))
+        .await
+    {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
         Err(error) => Err(write::failed("let go", write::name_of(object))(error)),

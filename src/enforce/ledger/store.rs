@@ -84,7 +84,12 @@ impl Stored {
             api.create(&PostParams::default(), &object).await
         };
         self.object = Some(written.map_err(failed())?);
-        tracing::info!(event = "ledger", namespace = self.namespace, what, "the ledger was written");
+        tracing::info!(
+            event = "ledger",
+            namespace = self.namespace,
+            what,
+            "the ledger was written"
+        );
         Ok(())
     }
 }

@@ -9,10 +9,16 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{ResourceExt, core::PartialObjectMeta};
 use serde_json::{Value, json};
-use std::{collections::{BTreeMap, BTreeSet}, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use vouchsafe_api::{Environment, Promotion, promotion::status::Verdict};
 use vouchsafe_core::{
-    clearance::{ClearedRelease, Exempt, Grandfathered, LedgerSpec, Offered, Plan, Profile, ProfileEntry, Subject, Wanted, exempted, plan},
+    clearance::{
+        ClearedRelease, Exempt, Grandfathered, LedgerSpec, Offered, Plan, Profile, ProfileEntry, Subject, Wanted,
+        exempted, plan,
+    },
     decision::{BindingChange, Enforcement},
     digest::{Digest, ReleaseDigest},
     surface::pod_template,
@@ -45,8 +51,14 @@ impl View {
             .into_iter()
             .filter(|promotion| promotion.spec.environment == environment.name_any())
             .collect();
-        let cleared: Vec<_> = promotions.iter().filter_map(|promotion| retained(promotion, &states)).collect();
-        let waiting = promotions.iter().filter_map(|promotion| waiting(promotion, &states)).collect();
+        let cleared: Vec<_> = promotions
+            .iter()
+            .filter_map(|promotion| retained(promotion, &states))
+            .collect();
+        let waiting = promotions
+            .iter()
+            .filter_map(|promotion| waiting(promotion, &states))
+            .collect();
         let exempt: Vec<_> = environment.spec.exempt.iter().map(exemption).collect();
         let existing = environment.spec.existing.as_ref();
         let mut cleared = cleared;
@@ -70,7 +82,9 @@ impl View {
             states,
             exempt,
             current,
-            grandfather_until: existing.map(|existing| existing.grandfather_until).filter(|until| *until > now()),
+            grandfather_until: existing
+                .map(|existing| existing.grandfather_until)
+                .filter(|until| *until > now()),
             wanted,
             promotions,
             reapprove: BindingChange::from(environment.spec.on_binding_change) == BindingChange::Reapprove,
@@ -117,7 +131,12 @@ impl View {
 
     /// Lets a pod of exempted containers be what it is.
     pub(super) fn exempt_until(&mut self, release: ReleaseDigest, until: Timestamp) {
-        if !self.wanted.cleared.iter().any(|cleared| cleared.agent.is_empty() && cleared.release == release) {
+        if !self
+            .wanted
+            .cleared
+            .iter()
+            .any(|cleared| cleared.agent.is_empty() && cleared.release == release)
+        {
             self.wanted.cleared.push(of_no_agent(release, until));
         }
     }
@@ -152,7 +171,9 @@ fn retained(promotion: &Promotion, states: &BTreeMap<String, Arc<AgentState>>) -
     if matches!(status.verdict, Some(Verdict::Revoked | Verdict::Refused)) {
         return None;
     }
-    let state = states.get(&promotion.spec.agent).filter(|state| state.release == promotion.spec.release);
+    let state = states
+        .get(&promotion.spec.agent)
+        .filter(|state| state.release == promotion.spec.release);
     let template = |found: &crate::observe::workloads::Found| {
         pod_template(&found.workload().object).and_then(|template| template.get("spec").cloned())
     };
@@ -163,8 +184,12 @@ fn retained(promotion: &Promotion, states: &BTreeMap<String, Arc<AgentState>>) -
         cleared_at: status.cleared_at.unwrap_or(Timestamp::UNIX_EPOCH),
         not_after,
         current: state.is_some() || status.verdict == Some(Verdict::Cleared) && status.deployed_at.is_none(),
-        configuration: state.map(|state| state.resolved.configuration.clone()).unwrap_or_default(),
-        templates: granted.map(|state| state.workloads.iter().filter_map(template).collect()).unwrap_or_default(),
+        configuration: state
+            .map(|state| state.resolved.configuration.clone())
+            .unwrap_or_default(),
+        templates: granted
+            .map(|state| state.workloads.iter().filter_map(template).collect())
+            .unwrap_or_default(),
     })
 }
 
@@ -197,12 +222,16 @@ fn still_exempted(current: &LedgerSpec, exempt: &[Exempt]) -> Vec<ClearedRelease
     let token = token::injected();
     let known = |release: ReleaseDigest| {
         let entry = current.releases.get(&release.digest().hex());
-        entry.filter(|entry| entry.agent.is_empty()).map(|entry| entry.not_after)
+        entry
+            .filter(|entry| entry.agent.is_empty())
+            .map(|entry| entry.not_after)
     };
     let still = |entry: &ProfileEntry| {
         let pod = json!({"metadata": {"name": ""}, "spec": entry.profile.spec});
         let until = known(entry.subject.release).filter(|_| entry.subject.agent.is_empty())?;
-        exempted(&pod, &token, exempt).is_empty().then(|| of_no_agent(entry.subject.release, until))
+        exempted(&pod, &token, exempt)
+            .is_empty()
+            .then(|| of_no_agent(entry.subject.release, until))
     };
     current.profiles.values().filter_map(still).collect()
 }

@@ -31,7 +31,14 @@ pub(super) fn decided(promotion: &Promotion, judged: &Judged, world: &World, now
     next.bindings = facts::bindings(promotion, world, now);
     deployment(promotion, &previous, &mut next, world, now);
     let stalled = judged.policy.problems.first().cloned();
-    finish(promotion, previous, next, &summary, stalled.map(|problem| ("PolicyInvalid", problem)), now)
+    finish(
+        promotion,
+        previous,
+        next,
+        &summary,
+        stalled.map(|problem| ("PolicyInvalid", problem)),
+        now,
+    )
 }
 
 /// What is said when nothing could be decided.
@@ -45,15 +52,30 @@ pub(super) fn unusable(promotion: &Promotion, unusable: &Unusable, now: Timestam
         next.waiting_for = Some(words.chars().take(300).collect());
     }
     next.next_review_at = None;
-    finish(promotion, previous, next, &words, Some((unusable.reason(), words.clone())), now)
+    finish(
+        promotion,
+        previous,
+        next,
+        &words,
+        Some((unusable.reason(), words.clone())),
+        now,
+    )
 }
 
 /// Since when the release is deployed and healthy here.
-fn deployment(promotion: &Promotion, previous: &PromotionStatus, next: &mut PromotionStatus, world: &World, now: Timestamp) {
+fn deployment(
+    promotion: &Promotion,
+    previous: &PromotionStatus,
+    next: &mut PromotionStatus,
+    world: &World,
+    now: Timestamp,
+) {
     let namespace = promotion.namespace().unwrap_or_default();
     next.deployed_at = previous.deployed_at;
     next.healthy_since = previous.healthy_since;
-    let Some(state) = world.state(&namespace, &promotion.spec.agent) else { return };
+    let Some(state) = world.state(&namespace, &promotion.spec.agent) else {
+        return;
+    };
     let here = state.release == promotion.spec.release;
     if here && next.deployed_at.is_none() {
         next.deployed_at = Some(now);
@@ -131,7 +153,8 @@ fn conditions(
             kind: "BreakGlass",
             status: Truth::True,
             reason: "NotReviewed",
-            message: "somebody broke the glass; someone else has to review it: kubectl vouchsafe approve --waiver".to_owned(),
+            message: "somebody broke the glass; someone else has to review it: kubectl vouchsafe approve --waiver"
+                .to_owned(),
         });
     }
     wanted
