@@ -1,18 +1,21 @@
 //! The command line.
 
-use crate::{cli::{
-    adopt::AdoptArgs,
-    approve::{ApproveArgs, RejectArgs},
-    diff::DiffArgs,
-    digest::DigestArgs,
-    inbox::InboxArgs,
-    pin::PinArgs,
-    promote::PromoteArgs,
-    status::StatusArgs,
-    version::{CompletionsArgs, VersionArgs},
-    waive::WaiveArgs,
-    why::WhyArgs,
-}, operator::OperatorArgs};
+use crate::{
+    cli::{
+        adopt::AdoptArgs,
+        approve::{ApproveArgs, RejectArgs},
+        diff::DiffArgs,
+        digest::DigestArgs,
+        inbox::InboxArgs,
+        pin::PinArgs,
+        promote::PromoteArgs,
+        status::StatusArgs,
+        version::{CompletionsArgs, VersionArgs},
+        waive::WaiveArgs,
+        why::WhyArgs,
+    },
+    operator::OperatorArgs,
+};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::{ffi::OsString, path::Path};
 

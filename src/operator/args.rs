@@ -47,7 +47,10 @@ impl OperatorArgs {
         }
         for given in &self.registry_ca {
             let wrong = OperatorError::flag("--registry-ca", given);
-            let (name, file) = given.split_once('=').ok_or("it is not `host:port=FILE`").map_err(wrong)?;
+            let (name, file) = given
+                .split_once('=')
+                .ok_or("it is not `host:port=FILE`")
+                .map_err(wrong)?;
             let certificates = std::fs::read(file).map_err(OperatorError::flag("--registry-ca", given))?;
             options(&mut settings, name, &|options| options.ca = Some(certificates.clone()));
         }
@@ -70,9 +73,14 @@ impl OperatorArgs {
     /// The rest; asks the API server who we are.
     pub(super) async fn settings(&self, client: &Client) -> Result<Settings, OperatorError> {
         let reviews = Api::<SelfSubjectReview>::all(client.clone());
-        let review = reviews.create(&PostParams::default(), &SelfSubjectReview::default()).await;
+        let review = reviews
+            .create(&PostParams::default(), &SelfSubjectReview::default())
+            .await;
         let review = review.map_err(OperatorError::cluster("the API server does not say who we are"))?;
-        let identity = review.status.and_then(|status| status.user_info).and_then(|user| user.username);
+        let identity = review
+            .status
+            .and_then(|status| status.user_info)
+            .and_then(|user| user.username);
         Ok(Settings {
             quiet: Duration::from_millis(self.quiet_milliseconds),
             identity: identity.ok_or(OperatorError::Cluster {

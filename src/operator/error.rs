@@ -36,7 +36,10 @@ pub(crate) enum OperatorError {
 
 impl OperatorError {
     /// A flag cannot be used.
-    pub(super) fn flag<E: Into<Box<dyn Error + Send + Sync>>>(flag: &'static str, value: &str) -> impl FnOnce(E) -> Self {
+    pub(super) fn flag<E: Into<Box<dyn Error + Send + Sync>>>(
+        flag: &'static str,
+        value: &str,
+    ) -> impl FnOnce(E) -> Self {
         let value = value.to_owned();
         move |source| Self::Flag {
             flag,
@@ -59,7 +62,9 @@ impl Advice for OperatorError {
         match self {
             Self::Threads(_) => "give the process more threads or memory",
             Self::Flag { .. } => "see `vouchsafe operator --help`",
-            Self::Cluster { .. } => "set KUBECONFIG, or run it in a pod with its service account; see whether the CRDs are installed",
+            Self::Cluster { .. } => {
+                "set KUBECONFIG, or run it in a pod with its service account; see whether the CRDs are installed"
+            }
             Self::Ended(_) => "see its log; it is safe to start it again",
         }
         .to_owned()

@@ -34,7 +34,7 @@ mod tests;
 mod volume;
 
 pub use self::{
-    advise::advise,
+    advise::{advise, names_a_model},
     claim::ClaimError,
     component::{Component, Facet, MAX_COMPONENTS, MAX_NAME, MAX_SUMMARY, MAX_VALUE, Resolution},
     content::{ConfigKind, ConfigObject, ConfigReference, Content, Lookup},

@@ -231,7 +231,9 @@ fn hash_named(name: &str) -> bool {
     last.len() < name.len() && (kustomize || hexadecimal)
 }
 
-fn names_a_model(variable: &str) -> bool {
+/// Whether a variable of this name usually says which model answers, or where.
+#[must_use]
+pub fn names_a_model(variable: &str) -> bool {
     let name = variable.to_ascii_uppercase();
     let secret = ["KEY", "TOKEN", "SECRET", "PASSWORD"]
         .iter()
