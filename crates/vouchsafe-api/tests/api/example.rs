@@ -35,7 +35,7 @@ fn objects(path: &str) -> Vec<Value> {
         .iter()
         .filter(|file| file.extension().is_some_and(|extension| extension == "yaml"));
     let all = yaml.flat_map(|file| serde_saphyr::from_multiple::<Value>(&fs::read_to_string(file).unwrap()).unwrap());
-    all.filter(|object| object.is_object()).collect()
+    all.filter(Value::is_object).collect()
 }
 
 fn only(objects: &[Value], kind: &str) -> Value {
