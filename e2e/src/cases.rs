@@ -1,5 +1,6 @@
 //! What is shown, each module one part of it.
 
+mod chart;
 mod ground;
 mod kinds;
 mod registries;
@@ -9,5 +10,5 @@ use crate::suite::Case;
 /// Every case.
 #[must_use]
 pub fn all() -> Vec<Case> {
-    [ground::cases(), kinds::cases(), registries::cases()].concat()
+    [chart::cases(), ground::cases(), kinds::cases(), registries::cases()].concat()
 }

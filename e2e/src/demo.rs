@@ -8,6 +8,7 @@ mod narrator;
 pub use narrator::Narrator;
 
 use crate::{
+    chart,
     cluster::Cluster,
     operator::Operator,
     registries::Registries,
@@ -54,10 +55,9 @@ async fn set(narrator: &mut Narrator, progress: Progress) -> Result<Stage> {
         })
         .await?;
     let registries = Registries::reserve(cluster.tools())?;
-    let install = Operator::install(&cluster, &registries);
-    let operator = narrator
-        .step("installing the chart, and starting the operator", install)
-        .await?;
+    narrator.step("installing the chart", chart::install(&cluster)).await?;
+    let launch = Operator::launch(&cluster, &registries);
+    let operator = narrator.step("starting the operator", launch).await?;
     Ok(Stage {
         cluster,
         registries,

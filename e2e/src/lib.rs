@@ -7,6 +7,7 @@ pub mod authority;
 pub mod await_;
 pub mod cases;
 pub mod chance;
+pub mod chart;
 pub mod checks;
 pub mod cluster;
 pub mod cosign;
@@ -27,6 +28,7 @@ pub mod tools;
 pub mod users;
 pub mod web;
 pub mod work;
+pub mod workloads;
 
 use std::path::Path;
 

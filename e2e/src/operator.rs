@@ -1,13 +1,9 @@
-//! The product, installed as users install it: the chart by the real helm, and the operator as a process that has the token of the
-//! chart's service account and nothing else.
-//!
-//! The chart's Deployment has no replicas here, because its image would have to be pulled; everything else of the chart is in force,
-//! the operator's RBAC above all.
+//! The operator, as a process that has the token of the chart's service account and nothing else: the chart's RBAC is in force.
 
 use crate::{
     await_::{Look, until},
+    chart::{NAME, NAMESPACE},
     cluster::Cluster,
-    helm::Helm,
     process::{Process, Program, last_lines},
     registries::Registries,
     users::User,
@@ -23,16 +19,12 @@ use std::{
     sync::Mutex,
 };
 
-/// Where it is installed.
-pub const NAMESPACE: &str = "vouchsafe-system";
-/// The release's name, and that of the service account.
-const NAME: &str = "vouchsafe";
 /// How long an agent has to be quiet before a Promotion is made: enough for one `kubectl apply` of many objects.
 const QUIET_MILLISECONDS: &str = "500";
 /// Longer than any run.
 const TOKEN_SECONDS: i64 = 24 * 60 * 60;
 
-/// The installed product, and its operator while that runs.
+/// The operator, while it runs and between.
 pub struct Operator {
     program: Program,
     log: PathBuf,
@@ -41,14 +33,13 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Installs the chart and starts the operator; ready when this returns.
+    /// Starts the operator of an installed chart; ready when this returns.
     ///
     /// # Errors
-    /// When the product was not built, helm fails, or the operator does not get ready.
-    pub async fn install(cluster: &Cluster, registries: &Registries) -> Result<Self> {
+    /// When the product was not built, the chart is not installed, or the operator does not get ready.
+    pub async fn launch(cluster: &Cluster, registries: &Registries) -> Result<Self> {
         let binary = built_program()?;
         link_plugin(cluster, &binary)?;
-        install_chart(cluster).await?;
         let operator = Self::prepare(cluster, registries, &binary).await?;
         operator.start().await?;
         Ok(operator)
@@ -185,27 +176,6 @@ impl Operator {
 /// `event=ready`, in whichever of its two formats it logs.
 fn says_ready(line: &str) -> bool {
     line.contains(r#""event":"ready""#) || line.contains(r#"event="ready""#)
-}
-
-async fn install_chart(cluster: &Cluster) -> Result<()> {
-    let chart = crate::checkout().join("charts").join("vouchsafe").display().to_string();
-    let helm = Helm::new(cluster.tools())?;
-    let args = [
-        "upgrade",
-        "--install",
-        NAME,
-        &chart,
-        "-n",
-        NAMESPACE,
-        "--create-namespace",
-        "--set",
-        "replicas=0",
-    ];
-    helm.run(cluster.admin(), args)
-        .must()
-        .await
-        .context("cannot install the chart")?;
-    Ok(())
 }
 
 /// A token of the chart's service account, as the kubelet would mount it.

@@ -3,6 +3,7 @@
 use crate::{
     pods::await_running,
     suite::{Case, Context},
+    workloads::{IMAGE, deployment},
 };
 use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::{apps::v1::Deployment, authentication::v1::SelfSubjectReview};
@@ -10,10 +11,6 @@ use kube::{
     Api,
     api::{ListParams, PostParams},
 };
-use serde_json::json;
-
-/// An image by digest; nothing pulls it.
-const IMAGE: &str = "registry.example/agent@sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b";
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -37,10 +34,9 @@ async fn deployment_runs(cx: Context) -> Result<()> {
     let namespace = cx.namespace("runs").await?;
     let editor = cx.editor(&namespace).await?;
     editor
-        .api::<Deployment>(&namespace)
-        .create(&PostParams::default(), &deployment("agent", 2)?)
-        .await
-        .context("an editor may create a Deployment")?;
+        .apply(&namespace, &[deployment("agent", IMAGE, 2)])
+        .must()
+        .await?;
     await_running(&editor.api(&namespace), "app=agent", 2).await?;
     Ok(())
 }
@@ -105,9 +101,9 @@ async fn user_is_who_it_says(cx: Context) -> Result<()> {
 async fn components_restart(cx: Context) -> Result<()> {
     cx.must_be_ours()?;
     let namespace = cx.namespace("restart").await?;
-    let deployments: Api<Deployment> = Api::namespaced(cx.client(), &namespace);
-    deployments
-        .create(&PostParams::default(), &deployment("before", 1)?)
+    cx.admin()
+        .apply(&namespace, &[deployment("before", IMAGE, 1)])
+        .must()
         .await?;
     cx.cluster().restart_api_server().await?;
     for component in [
@@ -119,22 +115,10 @@ async fn components_restart(cx: Context) -> Result<()> {
     }
     let pods = Api::namespaced(cx.client(), &namespace);
     await_running(&pods, "app=before", 1).await?;
-    deployments
-        .create(&PostParams::default(), &deployment("after", 1)?)
+    cx.admin()
+        .apply(&namespace, &[deployment("after", IMAGE, 1)])
+        .must()
         .await?;
     await_running(&pods, "app=after", 1).await?;
     Ok(())
-}
-
-fn deployment(name: &str, replicas: u32) -> Result<Deployment> {
-    let labels = json!({"app": name});
-    let deployment = json!({
-        "metadata": {"name": name, "labels": labels},
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "agent", "image": IMAGE}]}},
-        },
-    });
-    serde_json::from_value(deployment).context("cannot describe a Deployment")
 }

@@ -2,7 +2,7 @@
 
 use super::{Case, Skipped};
 use crate::{
-    chance,
+    chance, chart,
     cluster::Cluster,
     cosign::Cosign,
     helm::Helm,
@@ -39,6 +39,7 @@ pub struct World {
     mark: String,
     registries: Registries,
     cosign: OnceCell<Cosign>,
+    chart: OnceCell<()>,
     operator: OnceCell<Operator>,
 }
 
@@ -54,6 +55,7 @@ impl World {
             mark: format!("{:04x}", chance::below(u16::MAX)),
             cases: AtomicU32::new(0),
             cosign: OnceCell::new(),
+            chart: OnceCell::new(),
             operator: OnceCell::new(),
         })
     }
@@ -220,16 +222,24 @@ impl Context {
         self.world.cosign.get_or_try_init(prepare).await
     }
 
-    /// The installed product with its operator running; the first case that asks installs it. Only a case that runs alone may kill
-    /// it, and must leave it running.
+    /// Installs the chart once, without an operator: for what the API server does by itself.
+    ///
+    /// # Errors
+    /// When it cannot be installed.
+    pub async fn chart(&self) -> Result<()> {
+        let install = || chart::install(self.cluster());
+        self.world.chart.get_or_try_init(install).await.copied()
+    }
+
+    /// The operator of the installed chart, running; the first case that asks starts it. Only a case that runs alone may kill it,
+    /// and must leave it running.
     ///
     /// # Errors
     /// When it cannot be installed, or does not get ready.
     pub async fn operator(&self) -> Result<&Operator> {
-        self.world
-            .operator
-            .get_or_try_init(|| Operator::install(self.cluster(), &self.world.registries))
-            .await
+        self.chart().await?;
+        let launch = || Operator::launch(self.cluster(), &self.world.registries);
+        self.world.operator.get_or_try_init(launch).await
     }
 
     /// The real helm.

@@ -1,0 +1,47 @@
+//! The chart, before any operator runs: it installs, and takes nothing from namespaces that are not governed.
+
+use crate::{
+    pods::{await_running, none_has_run},
+    suite::{Case, Context},
+    workloads::{IMAGE, deployment, pod},
+};
+use anyhow::Result;
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        Case::new(
+            &["A04"],
+            "a namespace that is not governed is left alone without an operator",
+            ungoverned_runs,
+        ),
+        Case::new(
+            &[],
+            "a governed namespace is closed until a ledger is there",
+            closed_without_ledger,
+        ),
+    ]
+}
+
+async fn ungoverned_runs(cx: Context) -> Result<()> {
+    cx.chart().await?;
+    let namespace = cx.namespace("free").await?;
+    let editor = cx.editor(&namespace).await?;
+    editor
+        .apply(&namespace, &[deployment("agent", IMAGE, 2)])
+        .must()
+        .await?;
+    await_running(&editor.api(&namespace), "app=agent", 2).await?;
+    Ok(())
+}
+
+async fn closed_without_ledger(cx: Context) -> Result<()> {
+    cx.chart().await?;
+    let namespace = cx.governed_namespace("prod", &cx.name("prod")).await?;
+    let editor = cx.editor(&namespace).await?;
+    editor
+        .apply(&namespace, &[pod("agent", IMAGE)])
+        .ran()
+        .await?
+        .must_fail_with("vouchsafe")?;
+    none_has_run(&editor.api(&namespace), "app=agent").await
+}

@@ -1,0 +1,75 @@
+//! The product's CRDs, policies and rights, installed as users install them: the chart, by the real helm, as an administrator.
+//!
+//! Its Deployment has no replicas here, because the image would have to be pulled and the nodes are fake; the rest is in force.
+
+use crate::{
+    await_::{Look, until},
+    cluster::Cluster,
+    helm::Helm,
+};
+use anyhow::{Context, Result};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{Api, ResourceExt, api::ListParams};
+
+/// Where it is installed.
+pub const NAMESPACE: &str = "vouchsafe-system";
+/// The release's name, and that of the service account.
+pub const NAME: &str = "vouchsafe";
+/// The group of our kinds.
+const GROUP: &str = "vouchsafe.dev";
+
+/// Installs the chart, or brings an installed one to this state, and waits until the API server serves its kinds.
+///
+/// # Errors
+/// When helm fails, or the kinds are not served.
+pub async fn install(cluster: &Cluster) -> Result<()> {
+    let chart = crate::checkout().join("charts").join("vouchsafe").display().to_string();
+    let helm = Helm::new(cluster.tools())?;
+    let args = [
+        "upgrade",
+        "--install",
+        NAME,
+        &chart,
+        "-n",
+        NAMESPACE,
+        "--create-namespace",
+        "--set",
+        "replicas=0",
+    ];
+    helm.run(cluster.admin(), args)
+        .must()
+        .await
+        .context("cannot install the chart")?;
+    await_kinds(cluster).await
+}
+
+async fn await_kinds(cluster: &Cluster) -> Result<()> {
+    let api: Api<CustomResourceDefinition> = Api::all(cluster.admin().client.clone());
+    until("the chart's kinds to be served", || async {
+        let found = api.list(&ListParams::default()).await?.items;
+        let ours: Vec<_> = found
+            .iter()
+            .filter(|definition| definition.spec.group == GROUP)
+            .collect();
+        let missing: Vec<String> = ours
+            .iter()
+            .filter(|definition| !is_served(definition))
+            .map(|definition| definition.name_any())
+            .collect();
+        Ok(if ours.is_empty() || !missing.is_empty() {
+            Look::NotYet(format!("{} kinds, not served: {}", ours.len(), missing.join(", ")))
+        } else {
+            Look::Seen(())
+        })
+    })
+    .await
+}
+
+fn is_served(definition: &CustomResourceDefinition) -> bool {
+    let conditions = definition.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.is_some_and(|conditions| {
+        conditions
+            .iter()
+            .any(|condition| condition.type_ == "Established" && condition.status == "True")
+    })
+}
