@@ -4,11 +4,19 @@ mod chart;
 mod ground;
 mod kinds;
 mod registries;
+mod story;
 
 use crate::suite::Case;
 
 /// Every case.
 #[must_use]
 pub fn all() -> Vec<Case> {
-    [chart::cases(), ground::cases(), kinds::cases(), registries::cases()].concat()
+    [
+        chart::cases(),
+        ground::cases(),
+        kinds::cases(),
+        registries::cases(),
+        story::cases(),
+    ]
+    .concat()
 }

@@ -23,6 +23,7 @@ pub mod process;
 pub mod program;
 pub mod registries;
 pub mod registry;
+pub mod stage;
 pub mod suite;
 pub mod tools;
 pub mod users;
