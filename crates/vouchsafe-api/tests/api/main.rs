@@ -8,3 +8,4 @@ mod definitions;
 mod example;
 #[cfg(test)]
 mod judge;
+mod policies;

@@ -1,0 +1,173 @@
+//! The policies of the chart: what has to be the same in several of them, and what none may lack.
+
+use serde_json::Value;
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+const OPERATOR: &str = "system:serviceaccount:vouchsafe-system:vouchsafe";
+const GATES: &str = r#"expression: "['vouchsafe.dev/clearance']""#;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../charts/vouchsafe/policies")
+}
+
+fn texts() -> Vec<(String, String)> {
+    let mut found: Vec<_> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(path).unwrap())
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+fn documents(text: &str) -> Vec<Value> {
+    text.split("\n---\n")
+        .map(|document| serde_saphyr::from_str(document).unwrap())
+        .collect()
+}
+
+fn all() -> Vec<Value> {
+    texts().iter().flat_map(|(_, text)| documents(text)).collect()
+}
+
+/// The policy of that name.
+fn policy(name: &str) -> Value {
+    let is = |document: &Value| {
+        document["metadata"]["name"] == name && document["kind"].as_str().unwrap().ends_with("AdmissionPolicy")
+    };
+    all().into_iter().find(is).unwrap()
+}
+
+fn text<'v>(value: &'v Value, list: &str, name: &str) -> &'v str {
+    let items = value["spec"][list].as_array().unwrap();
+    let found = items.iter().find(|item| item["name"] == name).unwrap();
+    found["expression"].as_str().unwrap()
+}
+
+fn words(text: &str) -> Vec<&str> {
+    text.split_whitespace().collect()
+}
+
+#[test]
+fn these_are_all() {
+    let names: Vec<_> = texts().into_iter().map(|(name, _)| name).collect();
+    let expected = [
+        "config",
+        "grants",
+        "hold",
+        "ledger",
+        "namespaces",
+        "pod-updates",
+        "pods",
+        "stamp",
+        "workloads",
+    ];
+    assert_eq!(names, expected);
+}
+
+/// A pod is held exactly when it would be refused: one that only one of them knows would never run, or never wait.
+#[test]
+fn who_holds_and_who_judges_compare_alike() {
+    let (hold, pods) = (policy("vouchsafe-hold"), policy("vouchsafe-pods"));
+    let judged = text(&pods, "variables", "matching");
+    let held = text(&hold, "matchConditions", "not-cleared");
+    let held = held.strip_prefix("size(").and_then(|held| held.strip_suffix(") == 0"));
+    assert_eq!(words(held.unwrap()), words(judged));
+    assert!(judged.len() > 1000);
+}
+
+/// Warnings and refusals speak of the same templates.
+#[test]
+fn who_warns_and_who_refuses_look_alike() {
+    let (warn, deny) = (policy("vouchsafe-workloads"), policy("vouchsafe-workloads-deny"));
+    for part in ["variables", "matchConditions"] {
+        assert_eq!(warn["spec"][part], deny["spec"][part], "{part}");
+    }
+    let rules = "/spec/matchConstraints/resourceRules";
+    assert_eq!(warn.pointer(rules), deny.pointer(rules));
+}
+
+#[test]
+fn every_policy_is_bound_and_fails_closed() {
+    let (mut policies, mut bound) = (BTreeSet::new(), BTreeSet::new());
+    for document in all() {
+        let kind = document["kind"].as_str().unwrap();
+        let name = document["metadata"]["name"].as_str().unwrap().to_owned();
+        if kind.ends_with("Binding") {
+            assert_eq!(document["spec"]["policyName"], name.as_str());
+            bound.insert((kind.trim_end_matches("Binding").to_owned(), name));
+        } else {
+            assert_eq!(document["spec"]["failurePolicy"], "Fail", "{name}");
+            policies.insert((kind.to_owned(), name));
+        }
+    }
+    assert_eq!(policies, bound);
+}
+
+/// Where a ledger is read and an error refuses, nothing outside of governed namespaces may be touched.
+#[test]
+fn what_tenants_meet_looks_at_governed_namespaces_only() {
+    for document in all() {
+        let spec = &document["spec"];
+        let tenants = spec.get("paramKind").is_some() || document["metadata"]["name"] == "vouchsafe-pod-updates";
+        if !tenants || document["kind"].as_str().unwrap().ends_with("Binding") {
+            continue;
+        }
+        let name = &document["metadata"]["name"];
+        let expressions = spec["matchConstraints"]["namespaceSelector"]["matchExpressions"]
+            .as_array()
+            .unwrap();
+        let has = |key: &str, operator: &str| {
+            expressions
+                .iter()
+                .any(|expression| expression["key"] == key && expression["operator"] == operator)
+        };
+        assert!(has("vouchsafe.dev/environment", "Exists"), "{name}");
+        assert!(
+            has("vouchsafe.dev/enforcement", "NotIn") || name == "vouchsafe-workloads",
+            "{name}"
+        );
+    }
+}
+
+/// A subresource that is not listed is a way round.
+#[test]
+fn every_subresource_is_listed() {
+    let cases: [(&str, &[&str]); 6] = [
+        ("vouchsafe-hold", &["pods"]),
+        ("vouchsafe-pods", &["pods"]),
+        (
+            "vouchsafe-pod-updates",
+            &["pods", "pods/ephemeralcontainers", "pods/resize"],
+        ),
+        (
+            "vouchsafe-namespaces",
+            &["namespaces", "namespaces/status", "namespaces/finalize"],
+        ),
+        ("vouchsafe-ledger", &["clearances", "*/status"]),
+        ("vouchsafe-grants", &["promotions", "evidence", "approvals", "waivers"]),
+    ];
+    for (name, expected) in cases {
+        let policy = policy(name);
+        let rules = policy["spec"]["matchConstraints"]["resourceRules"].as_array().unwrap();
+        let listed: BTreeSet<_> = rules
+            .iter()
+            .flat_map(|rule| rule["resources"].as_array().unwrap())
+            .map(|resource| resource.as_str().unwrap())
+            .collect();
+        assert_eq!(listed, expected.iter().copied().collect(), "{name}");
+    }
+}
+
+/// The chart replaces both by what this installation has.
+#[test]
+fn the_chart_finds_what_it_replaces() {
+    for (name, text) in texts() {
+        let mentions = text.matches("vouchsafe-system").count();
+        assert_eq!(mentions, text.matches(&format!("'{OPERATOR}'")).count(), "{name}");
+        assert_eq!(text.matches(GATES).count(), usize::from(name == "pods"), "{name}");
+    }
+}
