@@ -3,6 +3,7 @@
 mod chart;
 mod ground;
 mod kinds;
+mod operator;
 mod registries;
 mod story;
 
@@ -15,6 +16,7 @@ pub fn all() -> Vec<Case> {
         chart::cases(),
         ground::cases(),
         kinds::cases(),
+        operator::cases(),
         registries::cases(),
         story::cases(),
     ]

@@ -17,14 +17,14 @@ use crate::{
 };
 use anyhow::Result;
 
-/// What the story has to work with.
+/// What the story has to work with; the operator ends before the cluster does.
 pub struct Stage {
-    /// The cluster.
-    pub cluster: Cluster,
+    /// The operator, running.
+    pub operator: Operator,
     /// Its registries.
     pub registries: Registries,
-    /// The installed product, its operator running.
-    pub operator: Operator,
+    /// The cluster.
+    pub cluster: Cluster,
 }
 
 /// Runs the demo; with `keep`, leaves the cluster up afterwards until Ctrl-C.
@@ -59,8 +59,8 @@ async fn set(narrator: &mut Narrator, progress: Progress) -> Result<Stage> {
     let launch = Operator::launch(&cluster, &registries);
     let operator = narrator.step("starting the operator", launch).await?;
     Ok(Stage {
-        cluster,
-        registries,
         operator,
+        registries,
+        cluster,
     })
 }

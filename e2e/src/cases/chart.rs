@@ -10,7 +10,7 @@ use anyhow::Result;
 pub(super) fn cases() -> Vec<Case> {
     vec![
         Case::new(
-            &["A04"],
+            &[],
             "a namespace that is not governed is left alone without an operator",
             ungoverned_runs,
         ),

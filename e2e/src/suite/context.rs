@@ -30,17 +30,17 @@ use tokio::sync::OnceCell;
 /// The label by which a namespace joins an environment.
 const ENVIRONMENT: &str = "vouchsafe.dev/environment";
 
-/// What all cases share.
+/// What all cases share; the operator ends before the cluster does.
 pub struct World {
+    operator: OnceCell<Operator>,
+    chart: OnceCell<()>,
+    cosign: OnceCell<Cosign>,
+    registries: Registries,
     /// The cluster.
     pub cluster: Cluster,
-    cases: AtomicU32,
     /// In every name, so that those of another run on the same cluster are others.
     mark: String,
-    registries: Registries,
-    cosign: OnceCell<Cosign>,
-    chart: OnceCell<()>,
-    operator: OnceCell<Operator>,
+    cases: AtomicU32,
 }
 
 impl World {
@@ -50,13 +50,13 @@ impl World {
     /// When there are no free ports.
     pub fn new(cluster: Cluster) -> Result<Self> {
         Ok(Self {
+            operator: OnceCell::new(),
+            chart: OnceCell::new(),
+            cosign: OnceCell::new(),
             registries: Registries::reserve(cluster.tools())?,
             cluster,
             mark: format!("{:04x}", chance::below(u16::MAX)),
             cases: AtomicU32::new(0),
-            cosign: OnceCell::new(),
-            chart: OnceCell::new(),
-            operator: OnceCell::new(),
         })
     }
 }
