@@ -19,3 +19,5 @@ mod help;
 mod pin;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "cli/words.rs"]
+mod words;
