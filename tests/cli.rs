@@ -15,6 +15,8 @@ mod diff;
 mod digest;
 #[path = "cli/help.rs"]
 mod help;
+#[path = "cli/invariants.rs"]
+mod invariants;
 #[path = "cli/pin.rs"]
 mod pin;
 #[path = "cli/program.rs"]

@@ -1,4 +1,5 @@
-//! Every stable word that the program or a policy can say is explained in the book, and nothing is explained that no one says.
+//! Every stable word that the program or a policy can say is explained in the book, and nothing is explained that no one says. What the
+//! book links to is there.
 
 use regex::Regex;
 use serde::de::DeserializeOwned;
@@ -119,4 +120,58 @@ fn every_policy_is_explained() {
         .filter(|name| !page.contains(&format!("`{name}`")))
         .collect();
     assert!(missing.is_empty(), "{PAGE} does not explain {missing:?}");
+}
+
+/// Anchors of a page's headings, as GitHub makes them.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    let anchor = |line: &str| {
+        let title = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = title
+            .chars()
+            .filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
+        kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect()
+    };
+    headings.map(anchor).collect()
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut pages: Vec<_> = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+    ]
+    .map(|name| root().join(name))
+    .into();
+    for folder in ["docs/book", "docs/adr", "docs/changes", "e2e", "examples/refund-triage"] {
+        let entries = fs::read_dir(root().join(folder)).unwrap();
+        let files = entries.map(|entry| entry.unwrap().path());
+        pages.extend(files.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
+    }
+    let link = Regex::new(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)").unwrap();
+    let (mut broken, mut followed) = (Vec::new(), 0);
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        for found in link.captures_iter(&text).filter(|found| !found[1].contains("://")) {
+            followed += 1;
+            let target = if found[1].is_empty() {
+                page.clone()
+            } else {
+                page.with_file_name(&found[1])
+            };
+            let anchor = found.get(2).map(|anchor| anchor.as_str());
+            let leads = match anchor {
+                None => target.exists(),
+                Some(anchor) => fs::read_to_string(&target).is_ok_and(|text| anchors(&text).contains(anchor)),
+            };
+            if !leads {
+                broken.push(format!("{}: {}", page.display(), &found[0]));
+            }
+        }
+    }
+    assert!(followed > 20, "only {followed} links were found");
+    assert!(broken.is_empty(), "{broken:#?}");
 }
