@@ -91,7 +91,7 @@ pub fn differences(workload: &Value, pod: &Value, token: &Value, exempt: &[Exemp
 }
 
 /// Why a pod that is made of exempted containers alone may not run; empty if it may. It has nothing but those: the account `default`, and
-/// no volume or power that its containers do not explain.
+/// no volume or power that its containers do not explain. Its profile is of the release [`Exempt::release`].
 #[must_use]
 pub fn exempted(pod: &Value, token: &Value, exempt: &[Exempt]) -> Vec<Difference> {
     let nothing = json!({"kind": "Pod", "spec": {}});

@@ -1,6 +1,7 @@
 //! Containers that the environment exempts: known by all that they are, never by a name, an image's prefix or a service account.
 
 use super::{account, profile};
+use crate::digest::{Digest, ReleaseDigest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -32,6 +33,13 @@ pub struct Exempt {
 }
 
 impl Exempt {
+    /// What stands for a release in the profiles of pods that are made of these containers alone: another list is another one, so that its
+    /// pods have to be judged again.
+    #[must_use]
+    pub fn release(all: &[Self]) -> ReleaseDigest {
+        ReleaseDigest::v1(Digest::of_json(&json!({"exempt": all})))
+    }
+
     /// Whether a container of a pod, without the injected token, is this one.
     #[must_use]
     pub fn is(&self, container: &Value) -> bool {

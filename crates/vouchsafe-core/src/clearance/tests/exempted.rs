@@ -263,4 +263,7 @@ fn a_pod_of_known_containers_has_nothing_else() {
         ["spec.containers", "spec.volumes"]
     );
     assert!(!exempted(&solver(), &token(), &[]).is_empty());
+    let mut other = exempt();
+    other.free.clear();
+    assert_ne!(Exempt::release(&[exempt()]), Exempt::release(&[other]));
 }

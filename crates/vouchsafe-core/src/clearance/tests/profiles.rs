@@ -340,6 +340,22 @@ fn a_profile_is_bounded() {
     );
 }
 
+/// Thousands of annotations fit into a pod, and not into a profile that reads them.
+#[test]
+fn what_is_read_is_bounded() {
+    let mut pod = Stored::of("deployment-reading-all-metadata").pods[0].clone();
+    let many = (0..2048).map(|number| (format!("a{number}"), json!(""))).collect();
+    pod["metadata"]["annotations"] = Value::Object(many);
+    let profile = |pod: &Value| Profile::of_pod(pod, &token(), OwnerKind::Plain, Images::Pinned);
+    assert!(profile(&pod).unwrap().matches(&pod, &token()));
+    pod["metadata"]["annotations"]["more"] = json!("");
+    let error = profile(&pod).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "2049 annotations or labels are read by the pod's containers, at most 2048 fit into the ledger"
+    );
+}
+
 /// What is stored in the cluster comes back as it was.
 #[test]
 fn a_profile_survives_its_json() {
