@@ -1,5 +1,11 @@
 //! The policies of the chart: what has to be the same in several of them, and what none may lack.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a policy that lacks something fails the test"
+)]
+
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
