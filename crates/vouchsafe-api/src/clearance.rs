@@ -117,6 +117,9 @@ pub struct Profile {
     /// Until when.
     #[schemars(schema_with = "crate::schema::time")]
     pub not_after: Timestamp,
+    /// Whether the API server's service-account token is in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub token: bool,
     /// What may differ from pod to pod.
     #[serde(default)]
     #[schemars(length(max = 3), extend("x-kubernetes-list-type" = "set"))]

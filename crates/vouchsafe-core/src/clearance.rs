@@ -16,7 +16,7 @@
 //!    name starts with it and `-`. `Claims`: `claimName` is `""` in every volume whose only fields are `name`, call it V, and
 //!    `persistentVolumeClaim`, with a `claimName` that is V, `-` and the pod's name. `Affinity`: `affinity`.
 //!
-//! `volumes` and `volumeMounts` that got empty are left out. What remains is equal, every key both ways, lists in order; **except that
+//! Whether there was a token at all is compared, too: `token` says so. `volumes` and `volumeMounts` that got empty are left out. What remains is equal, every key both ways, lists in order; **except that
 //! `volumes` are equal as sets**: their names are unique, their order means nothing, and the StatefulSet controller puts a pod's claims
 //! there in random order. In a profile the claims come first, by name; the others stay in the order of the pod that it was taken from.
 //!

@@ -11,7 +11,7 @@ mod compare;
 mod defaults;
 mod metadata;
 
-use super::{additions, exempt::Exempt, profile};
+use super::{additions, exempt::Exempt, profile, token};
 use crate::surface;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -86,8 +86,20 @@ pub fn differences(workload: &Value, pod: &Value, token: &Value, exempt: &[Exemp
     additions::admission(&expected, &mut found, workload);
     let mut all = Vec::new();
     between("spec", "spec", &json!(expected), &json!(found), &mut all);
+    all.extend(unasked(template, pod, token));
     metadata::check(template, &cleaned, workload, &mut all);
     bounded(all)
+}
+
+/// A service-account token in the pod, though the template says that there is none.
+fn unasked(template: &Value, pod: &Value, token: &Value) -> Option<Difference> {
+    let refused = template.pointer("/spec/automountServiceAccountToken") == Some(&json!(false));
+    let spec = pod.get("spec").and_then(Value::as_object)?;
+    (refused && token::is_in(spec, token)).then(|| Difference {
+        field: "spec.volumes".to_owned(),
+        message: "there is a service-account token, and the template's automountServiceAccountToken is false"
+            .to_owned(),
+    })
 }
 
 /// Why a pod that is made of exempted containers alone may not run; empty if it may. It has nothing but those: the account `default`, and

@@ -85,6 +85,9 @@ pub struct Metadata {
 /// What of a pod is compared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
+    /// Whether the API server's service-account token is in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub token: bool,
     /// What is not compared.
     #[serde(default)]
     pub varies: BTreeSet<Varies>,
@@ -124,6 +127,7 @@ impl Profile {
         let refers = refers::find(&spec);
         let metadata = refers::read(&refers, pod, varies.contains(&Varies::Hostname));
         let profile = Self {
+            token: token::is_in(fields, token),
             varies,
             refers,
             metadata,
@@ -168,8 +172,10 @@ impl Profile {
             .and_then(Value::as_str)
             .unwrap_or_default();
         let numbered = self.varies.contains(&Varies::Hostname);
+        let same_token = self.token == token::is_in(spec, token);
         let spec = Value::Object(stripped(spec, token, &self.varies, name));
-        by_name(&self.spec) == by_name(&spec) && self.metadata == refers::read(&self.refers, pod, numbered)
+        let metadata = refers::read(&self.refers, pod, numbered);
+        same_token && by_name(&self.spec) == by_name(&spec) && self.metadata == metadata
     }
 }
 

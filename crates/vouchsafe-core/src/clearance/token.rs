@@ -26,6 +26,15 @@ pub(super) fn strip(spec: &mut Map<String, Value>, token: &Value) {
     }
 }
 
+/// Whether a pod's spec has an injected token: a pod that was cleared without one is another pod with it.
+pub(super) fn is_in(spec: &Map<String, Value>, token: &Value) -> bool {
+    let volumes = spec.get("volumes").and_then(Value::as_array);
+    volumes
+        .into_iter()
+        .flatten()
+        .any(|volume| injected(volume, token).is_some())
+}
+
 /// The name of a volume that is an injected token.
 pub(super) fn injected<'v>(volume: &'v Value, token: &Value) -> Option<&'v str> {
     let name = volume.get("name")?.as_str().filter(|name| name.starts_with(NAME))?;

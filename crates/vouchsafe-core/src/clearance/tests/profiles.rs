@@ -370,3 +370,17 @@ fn a_profile_survives_its_json() {
         );
     }
 }
+
+#[test]
+fn a_pod_that_was_cleared_without_a_token_is_another_one_with_it() {
+    let token = json!({"sources": [{"serviceAccountToken": {"path": "token"}}]});
+    let without = json!({"metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "r/c@sha256:1"}]}});
+    let mut with = without.clone();
+    with["spec"]["volumes"] = json!([{"name": "kube-api-access-x", "projected": token}]);
+    let path = "/var/run/secrets/kubernetes.io/serviceaccount";
+    with["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "kube-api-access-x", "mountPath": path}]);
+    let of = |pod: &Value| Profile::of_pod(pod, &token, OwnerKind::Plain, Images::AsTheyAre).unwrap();
+    assert!(of(&without).matches(&without, &token) && of(&with).matches(&with, &token));
+    assert!(!of(&without).matches(&with, &token), "a token was smuggled in");
+    assert!(!of(&with).matches(&without, &token));
+}
