@@ -4,6 +4,7 @@ use crate::{
     cli::{
         adopt::AdoptArgs,
         approve::{ApproveArgs, RejectArgs},
+        check::CheckArgs,
         diff::DiffArgs,
         digest::DigestArgs,
         inbox::InboxArgs,
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     Waive(WaiveArgs),
     /// Show what changed between two releases.
     Diff(DiffArgs),
+    /// Decide offline whether agents in manifests may enter an environment.
+    Check(CheckArgs),
     /// Print the digest of every agent in manifests.
     Digest(DigestArgs),
     /// Print or write the digests of images that are named by tag.

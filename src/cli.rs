@@ -7,6 +7,7 @@ pub(crate) mod adopt;
 pub(crate) mod agents;
 pub(crate) mod approve;
 pub(crate) mod changes;
+pub(crate) mod check;
 pub(crate) mod cluster;
 pub(crate) mod diff;
 pub(crate) mod digest;
@@ -68,6 +69,7 @@ fn verb(command: &Command, screen: &mut Screen) -> Result<Ended, Failure> {
         Command::Operator(args) => Ok(operator::start(args).map(|()| Ended::Well)?),
         Command::Version(args) => version::version(args, screen),
         Command::Completions(args) => version::completions(args, screen),
+        Command::Check(args) => check::run(args, screen),
         Command::Diff(args) => diff::run(args, screen),
         Command::Digest(args) => digest::run(args, screen),
         Command::Pin(args) => pin::run(args, screen),

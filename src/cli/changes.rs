@@ -7,9 +7,11 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use vouchsafe_core::{
     digest::Digest,
-    surface::{Change, ChangeKind, Component, ConfigObject, Resolution, Surface},
+    surface::{Change, ChangeKind, Component, ConfigObject, Facet, Resolution, Surface},
 };
 
+/// Facets whose value is too much for one line.
+const BULKY: &[Facet] = &[Facet::Container, Facet::Pod];
 /// Letters of one value that are shown.
 const SHOWN: usize = 160;
 
@@ -74,9 +76,24 @@ fn one(change: &Change, texts: &Texts, screen: &mut Screen) {
     };
     if !shown {
         summaries(before, after, screen);
+        if !BULKY.contains(&change.facet) {
+            whole(before, after, screen);
+        }
         for path in &change.paths {
             value(path, before, after, screen);
         }
+    }
+}
+
+/// What is there on one side only.
+fn whole(before: Option<&Component>, after: Option<&Component>, screen: &mut Screen) {
+    let (style, mark, component) = match (before, after) {
+        (None, Some(added)) => (Style::Good, "+", added),
+        (Some(removed), None) => (Style::Bad, "-", removed),
+        _ => return,
+    };
+    if let Some(value) = &component.value {
+        screen.styled(style, &format!("      {mark} {}", shortened(value)));
     }
 }
 

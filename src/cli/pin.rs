@@ -3,6 +3,8 @@
 mod images;
 mod rewrite;
 
+pub(crate) use self::images::images;
+
 use super::{
     Advice, Ended, Failure,
     manifests::{self, File, Manifests},
@@ -60,7 +62,7 @@ type Found = Result<String, (String, &'static str)>;
 pub(crate) fn run(args: &PinArgs, screen: &mut Screen) -> Result<Ended, Failure> {
     let files = manifests::files(&args.filename)?;
     let read = Manifests::of_files(&files)?;
-    let tagged = images::tagged(&read);
+    let tagged = self::images::tagged(&read);
     let registries = Registries::open(&args.registries)?;
     let answers = super::wait(ask(&registries, &tagged))?;
     if args.write {

@@ -18,11 +18,11 @@ use vouchsafe_evidence::{
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct RegistryArgs {
     /// A registry in a private network, as host:port.
-    #[arg(long, value_name = "REGISTRY", help_heading = "Registries")]
+    #[arg(long, value_name = "REGISTRY", value_delimiter = ',', help_heading = "Registries")]
     pub(crate) private_registry: Vec<String>,
     /// A registry that is spoken to without TLS, for tests; it may be in a private network.
-    #[arg(long, value_name = "REGISTRY", help_heading = "Registries")]
-    pub(crate) plain_http: Vec<String>,
+    #[arg(long, value_name = "REGISTRY", value_delimiter = ',', help_heading = "Registries")]
+    pub(crate) plain_http_registry: Vec<String>,
     /// Certificates that a registry's must lead to, as registry=file.
     #[arg(long, value_name = "REGISTRY=FILE", help_heading = "Registries")]
     pub(crate) registry_ca: Vec<String>,
@@ -105,7 +105,7 @@ fn settings(args: &RegistryArgs) -> Result<Settings, RegistriesError> {
     for name in &args.private_registry {
         registries.entry(name.clone()).or_default().private_addresses = true;
     }
-    for name in &args.plain_http {
+    for name in &args.plain_http_registry {
         let options = registries.entry(name.clone()).or_default();
         options.plain_http = true;
         options.private_addresses = true;

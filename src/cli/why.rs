@@ -29,7 +29,7 @@ const EVENTS: usize = 5;
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  kubectl vouchsafe why pod/refund-triage-7d9c5b-x2x4z -n support-prod")]
 pub(crate) struct WhyArgs {
-    /// A Promotion, an Agent or a pod, as NAME or KIND/NAME.
+    /// A Promotion, an Agent, a pod or a workload, as NAME or KIND/NAME.
     #[arg(value_name = "NAME")]
     name: String,
     #[command(flatten)]

@@ -16,7 +16,7 @@ fn a_registry_that_cannot_be_asked_is_said() {
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: '127.0.0.1:1/a:1'}, {name: b, image: 'r.example/B'}]}\n";
     let ran = run_with(&["pin", "-f", "-"], pod);
     insta::assert_snapshot!("private", ran.all());
-    let ran = run_with(&["pin", "-f", "-", "--plain-http", "127.0.0.1:1"], pod);
+    let ran = run_with(&["pin", "-f", "-", "--plain-http-registry", "127.0.0.1:1"], pod);
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("`127.0.0.1:1` cannot be reached"), "{}", ran.err);
 }

@@ -177,7 +177,9 @@ impl Advice for ClusterError {
                 ..
             } => match namespace.as_str() {
                 "" => {
-                    format!("ask whoever administers the cluster for a ClusterRole with verb `{verb}` on `{resource}`")
+                    format!(
+                        "ask whoever administers the cluster for a ClusterRole with verb `{verb}` on `{resource}`, or name one namespace with -n"
+                    )
                 }
                 place => {
                     format!("ask whoever administers namespace `{place}` for a Role with verb `{verb}` on `{resource}`")

@@ -16,7 +16,7 @@ pub(super) fn tagged(manifests: &Manifests) -> Vec<String> {
 }
 
 /// The images of an object that owns pods, those of volumes too.
-pub(super) fn images(object: &Value) -> Vec<&str> {
+pub(crate) fn images(object: &Value) -> Vec<&str> {
     let Some(spec) = pod_template(object).and_then(|template| template.get("spec")) else {
         return Vec::new();
     };

@@ -102,7 +102,7 @@ fn deadline(deployment: &Deployment, now: Timestamp) -> Option<String> {
     let missed = progressing.status == "False";
     if missed {
         return Some(format!(
-            "Deployment `{name}` is past its progressDeadlineSeconds ({seconds}): Argo CD shows it as Degraded. Its pods start all the same once cleared"
+            "Deployment `{name}` counts as failed (progressDeadlineSeconds: {seconds}), so that Argo CD shows it as Degraded; its pods start all the same once cleared"
         ));
     }
     if progressing.reason.as_deref() == Some("NewReplicaSetAvailable") {
@@ -111,7 +111,7 @@ fn deadline(deployment: &Deployment, now: Timestamp) -> Option<String> {
     let end = Timestamp::from_second(progressing.last_update_time.as_ref()?.0.as_second() + i64::from(seconds)).ok()?;
     (end > now).then(|| {
         format!(
-            "Deployment `{name}` is past its progressDeadlineSeconds ({seconds}) in {}: promote ahead, or set a longer one",
+            "Deployment `{name}` counts as failed in {} (progressDeadlineSeconds: {seconds}): promote ahead, or set a longer one",
             verdict::until(end, now)
         )
     })

@@ -50,13 +50,13 @@ pub(crate) enum TargetError {
     #[error("nothing can be said about a `{0}`")]
     Kind(String),
     /// The pod belongs to no agent.
-    #[error("pod `{name}` belongs to no Agent: no Agent of namespace `{namespace}` names {owners} as a workload")]
+    #[error("{name} belongs to no Agent: no Agent of namespace `{namespace}` names {owners} as a workload")]
     NoAgent {
-        /// The pod.
+        /// What was asked about.
         name: String,
         /// The namespace.
         namespace: String,
-        /// The pod and who made it.
+        /// It and who made it.
         owners: String,
     },
 }
@@ -65,10 +65,9 @@ impl Advice for TargetError {
     fn fix(&self) -> String {
         match self {
             Self::Nothing { .. } => "see `kubectl vouchsafe status`; name the namespace with -n".to_owned(),
-            Self::Kind(_) => "name a promotion, an agent or a pod".to_owned(),
+            Self::Kind(_) => "name a promotion, an agent, a pod or a workload".to_owned(),
             Self::NoAgent { .. } => {
-                "add it to an Agent's `workloads`, write an Agent with `kubectl vouchsafe adopt`, or have its Environment exempt the container"
-                    .to_owned()
+                "add it to an Agent's `workloads`, or write an Agent with `kubectl vouchsafe adopt`".to_owned()
             }
         }
     }
@@ -82,6 +81,9 @@ impl Advice for TargetError {
 pub(super) async fn find(name: &str, cluster: &Cluster) -> Result<Target, Failure> {
     let (kind, name) = name.split_once('/').map_or(("", name), |(kind, name)| (kind, name));
     let any = kind.is_empty();
+    if let Some(owner) = workload(kind) {
+        return of_workload(owner, name, cluster).await;
+    }
     if any || is(kind, "promotion", "vspr") {
         if let Some(promotion) = cluster.find::<Promotion>(name).await? {
             let agent = cluster.find::<Agent>(&promotion.spec.agent).await?;
@@ -104,8 +106,21 @@ pub(super) async fn find(name: &str, cluster: &Cluster) -> Result<Target, Failur
     {
         return of_pod(pod, cluster).await;
     }
-    let (name, namespace) = (name.to_owned(), cluster.namespace.clone());
-    Err(TargetError::Nothing { name, namespace }.into())
+    of_past(name, cluster).await
+}
+
+/// Promotions of an agent that is not there (yet): promoted ahead, or orphaned. The newest counts.
+async fn of_past(name: &str, cluster: &Cluster) -> Result<Target, Failure> {
+    let mut all: Vec<Promotion> = cluster.list(false, &Select::field("spec.agent", name)).await?;
+    all.sort_by_key(|promotion| promotion.metadata.creation_timestamp.as_ref().map(|time| time.0));
+    let Some(promotion) = all.pop() else {
+        let (name, namespace) = (name.to_owned(), cluster.namespace.clone());
+        return Err(TargetError::Nothing { name, namespace }.into());
+    };
+    Ok(Target {
+        promotion: Some(promotion),
+        ..Target::default()
+    })
 }
 
 fn is(kind: &str, name: &str, short: &str) -> bool {
@@ -128,7 +143,30 @@ async fn of_agent(agent: Agent, cluster: &Cluster) -> Result<Target, Failure> {
 }
 
 async fn of_pod(pod: Pod, cluster: &Cluster) -> Result<Target, Failure> {
-    let chain = chain(&pod, cluster).await?;
+    let raw = serde_json::to_value(&pod).unwrap_or_default();
+    let chain = chain(raw, pod.metadata.owner_references.as_deref(), cluster).await?;
+    let target = of_chain(&chain, cluster).await?;
+    Ok(Target {
+        pod: Some(pod),
+        ..target
+    })
+}
+
+/// A workload, and the agent that it belongs to.
+async fn of_workload(kind: &str, name: &str, cluster: &Cluster) -> Result<Target, Failure> {
+    let Some((object, owners)) = owner(kind, name, cluster).await? else {
+        return Err(ClusterError::NotFound {
+            object: format!("{kind} `{name}`"),
+            namespace: cluster.namespace.clone(),
+        }
+        .into());
+    };
+    let chain = chain(object, owners.as_deref(), cluster).await?;
+    of_chain(&chain, cluster).await
+}
+
+/// The agent that an object or one of its owners belongs to.
+async fn of_chain(chain: &[Value], cluster: &Cluster) -> Result<Target, Failure> {
     let agents: Vec<Agent> = cluster.list(false, &Select::default()).await?;
     let means = |agent: &Agent| {
         let declared = lower::agent(&agent.spec).workloads;
@@ -139,17 +177,13 @@ async fn of_pod(pod: Pod, cluster: &Cluster) -> Result<Target, Failure> {
     let Some(agent) = agents.into_iter().find(means) else {
         let titles: Vec<_> = chain.iter().map(title).collect();
         return Err(TargetError::NoAgent {
-            name: pod.metadata.name.unwrap_or_default(),
+            name: titles.first().cloned().unwrap_or_default(),
             namespace: cluster.namespace.clone(),
             owners: titles.join(" or "),
         }
         .into());
     };
-    let target = of_agent(agent, cluster).await?;
-    Ok(Target {
-        pod: Some(pod),
-        ..target
-    })
+    of_agent(agent, cluster).await
 }
 
 fn title(object: &Value) -> String {
@@ -163,32 +197,55 @@ fn title(object: &Value) -> String {
     format!("{}/{}", word("/kind"), word("/metadata/name"))
 }
 
-/// The pod and who made it, and who made that, as raw objects.
-async fn chain(pod: &Pod, cluster: &Cluster) -> Result<Vec<Value>, ClusterError> {
-    let mut chain = vec![serde_json::to_value(pod).unwrap_or_default()];
-    let mut owner = controller(pod.metadata.owner_references.as_deref());
-    while let Some(OwnerReference { kind, name, .. }) = owner.take().filter(|_| chain.len() < LEVELS) {
-        let found = match kind.as_str() {
-            "ReplicaSet" => raw::<ReplicaSet>(&name, cluster).await?,
-            "Deployment" => raw::<Deployment>(&name, cluster).await?,
-            "StatefulSet" => raw::<StatefulSet>(&name, cluster).await?,
-            "DaemonSet" => raw::<DaemonSet>(&name, cluster).await?,
-            "Job" => raw::<Job>(&name, cluster).await?,
-            "CronJob" => raw::<CronJob>(&name, cluster).await?,
-            _ => None,
-        };
-        if let Some((object, owners)) = found {
+/// An object and who made it, and who made that, as raw objects.
+async fn chain(
+    object: Value,
+    owners: Option<&[OwnerReference]>,
+    cluster: &Cluster,
+) -> Result<Vec<Value>, ClusterError> {
+    let mut chain = vec![object];
+    let mut next = controller(owners);
+    while let Some(OwnerReference { kind, name, .. }) = next.take().filter(|_| chain.len() < LEVELS) {
+        if let Some((object, owners)) = owner(&kind, &name, cluster).await? {
             chain.push(object);
-            owner = controller(owners.as_deref());
+            next = controller(owners.as_deref());
         }
     }
     Ok(chain)
 }
 
-async fn raw<K: Kind>(
-    name: &str,
-    cluster: &Cluster,
-) -> Result<Option<(Value, Option<Vec<OwnerReference>>)>, ClusterError> {
+type Owned = (Value, Option<Vec<OwnerReference>>);
+
+/// An object of a kind that owns pods, raw, and its owners.
+async fn owner(kind: &str, name: &str, cluster: &Cluster) -> Result<Option<Owned>, ClusterError> {
+    Ok(match kind {
+        "ReplicaSet" => raw::<ReplicaSet>(name, cluster).await?,
+        "Deployment" => raw::<Deployment>(name, cluster).await?,
+        "StatefulSet" => raw::<StatefulSet>(name, cluster).await?,
+        "DaemonSet" => raw::<DaemonSet>(name, cluster).await?,
+        "Job" => raw::<Job>(name, cluster).await?,
+        "CronJob" => raw::<CronJob>(name, cluster).await?,
+        _ => None,
+    })
+}
+
+/// The kind that people mean, when it owns pods.
+fn workload(kind: &str) -> Option<&'static str> {
+    let kinds = [
+        ("ReplicaSet", "rs"),
+        ("Deployment", "deploy"),
+        ("StatefulSet", "sts"),
+        ("DaemonSet", "ds"),
+        ("Job", "job"),
+        ("CronJob", "cj"),
+    ];
+    let found = kinds
+        .into_iter()
+        .find(|(name, short)| is(kind, &name.to_ascii_lowercase(), short));
+    found.map(|(name, _)| name)
+}
+
+async fn raw<K: Kind>(name: &str, cluster: &Cluster) -> Result<Option<Owned>, ClusterError> {
     let found = cluster.find::<K>(name).await?;
     Ok(found.map(|object| {
         let owners = object.meta().owner_references.clone();
