@@ -3,6 +3,7 @@
 mod chart;
 mod ground;
 mod kinds;
+mod one_release;
 mod operator;
 mod registries;
 mod story;
@@ -16,6 +17,7 @@ pub fn all() -> Vec<Case> {
         chart::cases(),
         ground::cases(),
         kinds::cases(),
+        one_release::cases(),
         operator::cases(),
         registries::cases(),
         story::cases(),

@@ -14,6 +14,7 @@ pub mod cosign;
 pub mod counts;
 pub mod demo;
 pub mod everything;
+pub mod example;
 pub mod helm;
 pub mod kubeconfig;
 pub mod operator;

@@ -199,7 +199,10 @@ async fn token(cluster: &Cluster) -> Result<String> {
 }
 
 /// The product beside this very program, which one `cargo build` makes both of.
-fn built_program() -> Result<PathBuf> {
+///
+/// # Errors
+/// When it was not built.
+pub fn built_program() -> Result<PathBuf> {
     let own = std::env::current_exe().context("cannot find this program")?;
     let folder = own.parent().context("this program lies in no folder")?;
     let binary = folder.join("vouchsafe");

@@ -1,14 +1,19 @@
 //! The kinds that people write, as the API server judges them: schemas and their CEL rules are compiled, and their cost is bounded.
 
+mod judged;
+
 use crate::suite::{Case, Context};
 use anyhow::{Context as _, Result, ensure};
 
 pub(super) fn cases() -> Vec<Case> {
-    vec![Case::new(
-        &[],
-        "the API server takes every CRD as it is generated",
-        crds_are_taken,
-    )]
+    vec![
+        Case::new(&[], "the API server takes every CRD as it is generated", crds_are_taken),
+        Case::new(
+            &[],
+            "the API server takes and refuses objects of every kind, and says why",
+            judged::objects_are_judged,
+        ),
+    ]
 }
 
 /// By a dry run, so that whoever installs the chart in this cluster still can.
