@@ -3,6 +3,7 @@
 //! Takes the world and the clock, asks core what has to be, writes what differs. Nothing else in the program writes.
 
 pub(crate) mod agents;
+pub(crate) mod checks;
 pub(crate) mod environments;
 pub(crate) mod facts;
 pub(crate) mod health;

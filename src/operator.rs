@@ -9,7 +9,7 @@ mod error;
 pub(crate) use self::{args::OperatorArgs, error::OperatorError};
 
 use crate::{
-    enforce::{self, Context, agents, environments, facts, ledger, promotions},
+    enforce::{self, Context, agents, checks, environments, facts, ledger, promotions},
     observe::{self, change::Queues, signatures::Signatures},
     record::Recorder,
 };
@@ -20,7 +20,7 @@ use tokio::{
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
     task::JoinSet,
 };
-use vouchsafe_api::{Agent, Environment, Promotion};
+use vouchsafe_api::{Agent, Check, Environment, Promotion};
 
 /// What the operator was told at its start.
 #[derive(Debug, Clone)]
@@ -83,6 +83,7 @@ struct Taken {
     promotions: UnboundedReceiver<ReconcileRequest<Promotion>>,
     ledgers: UnboundedReceiver<ReconcileRequest<PartialObjectMeta<Namespace>>>,
     environments: UnboundedReceiver<ReconcileRequest<Environment>>,
+    checks: UnboundedReceiver<ReconcileRequest<Check>>,
 }
 
 fn queues() -> (Queues, Taken) {
@@ -90,17 +91,20 @@ fn queues() -> (Queues, Taken) {
     let (promotions, taken_promotions) = unbounded_channel();
     let (ledgers, taken_ledgers) = unbounded_channel();
     let (environments, taken_environments) = unbounded_channel();
+    let (checks, taken_checks) = unbounded_channel();
     let queues = Queues {
         agents,
         promotions,
         ledgers,
         environments,
+        checks,
     };
     let taken = Taken {
         agents: taken_agents,
         promotions: taken_promotions,
         ledgers: taken_ledgers,
         environments: taken_environments,
+        checks: taken_checks,
     };
     (queues, taken)
 }
@@ -130,6 +134,12 @@ fn spawn(tasks: &mut JoinSet<()>, taken: Taken, context: &Arc<Context>) {
         world.environments.clone(),
         taken.environments,
         environments::reconcile,
+        of(),
+    ));
+    tasks.spawn(control::run(
+        world.checks.clone(),
+        taken.checks,
+        checks::reconcile,
         of(),
     ));
     tasks.spawn(enforce::retention::run(of()));

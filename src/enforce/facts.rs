@@ -10,18 +10,20 @@ use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessRevie
 use kube::{Api, ResourceExt, api::PostParams};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::time::Instant;
-use vouchsafe_api::{Approval, Promotion, approval::Scope, lower, promotion::status::Verdict};
+use vouchsafe_api::{
+    Approval, Evidence, Promotion, approval::Scope, evidence::EvidenceResult, lower, promotion::status::Verdict,
+};
 use vouchsafe_core::{
-    decision::{ApprovalFact, Author, CheckRule, EvidenceFact, Facts, Person, Policy, Run, SignatureFact, WaiverFact},
+    decision::{
+        ApprovalFact, Author, CheckRule, EvidenceFact, FactProblem, Facts, Person, Policy, Run, SignatureFact,
+        WaiverFact,
+    },
     surface::{Facet, Surface},
 };
-
-/// Evidence about one release that is looked at; the newest counts.
-const MAX_EVIDENCE: usize = 2048;
 
 /// Everything known about one Promotion.
 pub(crate) async fn gather(promotion: &Promotion, surface: &Surface, policy: &Policy, context: &Context) -> Facts {
@@ -32,8 +34,11 @@ pub(crate) async fn gather(promotion: &Promotion, surface: &Surface, policy: &Po
     let approvals = approvals(promotion, &namespace, world);
     let requester = requester(promotion, &context.settings.identity);
     let status = promotion.status.clone().unwrap_or_default();
+    let (evidence, unreadable): (Vec<_>, Vec<_>) = evidence(promotion, surface, &namespace, policy, world)
+        .into_iter()
+        .partition(Result::is_ok);
     Facts {
-        evidence: evidence(promotion, surface, &namespace, policy, world),
+        evidence: evidence.into_iter().filter_map(Result::ok).collect(),
         signatures: signatures(surface, &namespace, policy, context),
         indexes: BTreeMap::new(),
         writers: writers(&approvals, &namespace, context).await,
@@ -45,7 +50,7 @@ pub(crate) async fn gather(promotion: &Promotion, surface: &Surface, policy: &Po
         problems: deployed
             .map(|state| state.resolved.problems.clone())
             .unwrap_or_default(),
-        unknown: Vec::new(),
+        unknown: unreadable.into_iter().filter_map(Result::err).collect(),
         bindings_changed_at: status.bindings.as_ref().and_then(|bindings| bindings.changed),
         past: promotion.status.as_ref().map(lower::past),
         seen: lower::seen(&status),
@@ -65,7 +70,7 @@ fn evidence(
     namespace: &str,
     policy: &Policy,
     world: &World,
-) -> Vec<EvidenceFact> {
+) -> Vec<Result<EvidenceFact, FactProblem>> {
     let checks: BTreeSet<_> = policy
         .requires
         .iter()
@@ -82,14 +87,38 @@ fn evidence(
             && subjects.contains(&evidence.spec.subject.digest)
             && is_of_tenant(world, namespace, evidence.namespace().as_deref().unwrap_or_default())
     });
+    // Of the same age the worse one is first.
     found.sort_by_key(|evidence| {
-        std::cmp::Reverse((evidence.spec.started_at, evidence.namespace(), evidence.name_any()))
+        let fails = evidence.spec.result == EvidenceResult::Fail;
+        std::cmp::Reverse((
+            evidence.spec.started_at,
+            fails,
+            evidence.namespace(),
+            evidence.name_any(),
+        ))
     });
-    found.truncate(MAX_EVIDENCE);
-    found
-        .iter()
-        .filter_map(|evidence| lower::evidence(evidence).ok())
-        .collect()
+    newest(found).iter().map(|evidence| lower::evidence(evidence)).collect()
+}
+
+/// Of each producer's evidence on one subject and check the newest, and the newest conclusive: nobody can push out what another said.
+fn newest(sorted: Vec<Arc<Evidence>>) -> Vec<Arc<Evidence>> {
+    let mut seen = BTreeSet::new();
+    let keep = |evidence: &Arc<Evidence>| {
+        let spec = &evidence.spec;
+        let producer = spec.by.as_ref().map(|by| by.username.clone()).unwrap_or_default();
+        let key = |conclusive: bool| {
+            (
+                spec.subject.digest.clone(),
+                spec.check.clone(),
+                producer.clone(),
+                conclusive,
+            )
+        };
+        let first = seen.insert(key(false));
+        let conclusive = spec.result != EvidenceResult::Inconclusive && seen.insert(key(true));
+        first || conclusive
+    };
+    sorted.into_iter().filter(keep).collect()
 }
 
 /// Where the images are: as the workloads name them, and as whoever asked says. The digest is what counts, wherever it is fetched from.
@@ -165,7 +194,7 @@ fn runs(promotion: &Promotion, policy: &Policy, namespace: &str, world: &World) 
             && world.environment_of(&theirs) == other.spec.environment
             && is_of_tenant(world, namespace, &theirs)
     });
-    let run = |other: &std::sync::Arc<Promotion>| {
+    let run = |other: &Arc<Promotion>| {
         let status = other.status.clone().unwrap_or_default();
         Run {
             environment: other.spec.environment.clone(),

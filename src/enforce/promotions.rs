@@ -28,7 +28,7 @@ pub(crate) async fn reconcile(promotion: Arc<Promotion>, context: Arc<Context>) 
     let judged = judge(&promotion, &context, now).await;
     let next = match &judged {
         Ok(judged) => status::decided(&promotion, judged, &context.world, now),
-        Err(unusable) => status::unusable(&promotion, unusable, now),
+        Err(unusable) => status::unusable(&promotion, unusable, &context.world, now),
     };
     let previous = promotion.status.clone().unwrap_or_default();
     let review = next.next_review_at;

@@ -9,9 +9,9 @@ use kube::{
     core::PartialObjectMeta,
     runtime::{controller::ReconcileRequest, reflector::ObjectRef},
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use vouchsafe_api::{Agent, Environment, Promotion};
+use vouchsafe_api::{Agent, Check, Environment, Promotion};
 
 /// Something that changed.
 #[derive(Debug, Clone)]
@@ -20,8 +20,11 @@ pub(crate) enum Change {
     Agent { namespace: String, name: String },
     /// A workload.
     Workload(Box<kube::api::DynamicObject>),
-    /// A pod of a workload, or a held one.
-    Pod { namespace: String },
+    /// A pod of a workload.
+    Pod {
+        namespace: String,
+        labels: BTreeMap<String, String>,
+    },
     /// A ConfigMap.
     Config { namespace: String, name: String },
     /// A namespace.
@@ -56,6 +59,7 @@ pub(crate) struct Queues {
     pub(crate) promotions: UnboundedSender<ReconcileRequest<Promotion>>,
     pub(crate) ledgers: UnboundedSender<ReconcileRequest<PartialObjectMeta<Namespace>>>,
     pub(crate) environments: UnboundedSender<ReconcileRequest<Environment>>,
+    pub(crate) checks: UnboundedSender<ReconcileRequest<Check>>,
 }
 
 impl Queues {
@@ -92,16 +96,23 @@ fn wake(world: &World, queues: &Queues, change: Change) {
             promotions(world, queues, |promotion| is_of(promotion, &namespace, &name));
         }
         Change::Workload(object) => workload(world, queues, &object),
-        Change::Pod { namespace } => {
+        Change::Pod { namespace, labels } => {
             queues.ledger(&namespace);
-            for agent in world.agents_of(&namespace) {
-                queues.agent(&namespace, &agent.name_any());
+            for (agent, state) in world.states_of(&namespace) {
+                if state
+                    .workloads
+                    .iter()
+                    .any(|found| workloads::makes(&found.object, &labels))
+                {
+                    queues.agent(&namespace, &agent);
+                }
             }
         }
         Change::Config { namespace, name } => config(world, queues, &namespace, &name),
         Change::Namespace(name) => namespace(world, queues, &name),
         Change::Environment(name) => environment(world, queues, &name),
         Change::Check(name) => {
+            let _ = queues.checks.send(ObjectRef::new(&name).into());
             for environment in world.environments.state() {
                 if environment
                     .spec

@@ -122,6 +122,7 @@ fn workloads(client: &Client, changes: &mpsc::UnboundedSender<Change>, watches: 
             let change = if kind_of(object) == "Pod" && is_owned(object) {
                 Change::Pod {
                     namespace: object.namespace().unwrap_or_default(),
+                    labels: object.labels().clone(),
                 }
             } else if kind_of(object) == "ReplicaSet" && is_owned(object) {
                 return;

@@ -11,7 +11,7 @@ use kube::{
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
-use vouchsafe_core::surface::{Workload, WorkloadReference};
+use vouchsafe_core::surface::{Workload, WorkloadReference, pod_template};
 
 /// Kinds that own pods and are watched: API version and kind. ReplicaSets that a Deployment owns and pods that anything owns are not
 /// workloads of their own.
@@ -113,6 +113,14 @@ pub(crate) fn means(reference: &WorkloadReference, object: &DynamicObject) -> bo
         (None, Some(selector)) => selects(selector, object) && !is_part(object),
         (None, None) => false,
     }
+}
+
+/// Whether a pod with these labels may be one that the workload made: by its selector, or by the labels of its template.
+pub(crate) fn makes(workload: &DynamicObject, labels: &BTreeMap<String, String>) -> bool {
+    let raw = json(workload);
+    let template = pod_template(&raw).and_then(|template| template.pointer("/metadata/labels")?.as_object());
+    let same = |(key, value): (&String, &Value)| labels.get(key).map(String::as_str) == value.as_str();
+    template.is_none_or(|template| template.iter().all(same))
 }
 
 /// By selector only what nothing of a watched kind owns is meant: not the ReplicaSets of a Deployment, nor the pods of a Job.

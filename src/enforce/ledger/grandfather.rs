@@ -1,10 +1,12 @@
 //! What ran when enforcement began may run on until a date: its pods as they are, and the templates of its workloads.
 
-use super::{pods, token, view::View};
+use super::{pods, release, token, view::View};
 use crate::{
     enforce::{Context, Error, ledger::pods::Judge},
     observe::{is_held, workloads},
 };
+use kube::ResourceExt;
+use std::collections::BTreeSet;
 use vouchsafe_core::{
     clearance::{Images, OwnerKind, Profile},
     surface::pod_template,
@@ -42,17 +44,26 @@ pub(super) async fn take_in(context: &Context, view: &mut View) -> Result<(), Er
         }
     }
     if let Some(until) = view.grandfather_until {
-        templates(context, view, until);
+        templates(context, view, until).await?;
     }
     Ok(())
 }
 
-fn templates(context: &Context, view: &mut View, until: jiff::Timestamp) {
-    for object in context.world.workloads.of_namespace(&view.namespace) {
-        let raw = workloads::json(&object);
-        let Some(spec) = pod_template(&raw).and_then(|template| template.get("spec")) else {
-            continue;
-        };
-        view.grandfather(None, Some(spec.clone()), until);
+/// Templates of what runs or rests: not of workloads whose pods wait, which never were let in.
+async fn templates(context: &Context, view: &mut View, until: jiff::Timestamp) -> Result<(), Error> {
+    let mut waiting = BTreeSet::new();
+    for pod in context.world.held_pods(&view.namespace) {
+        let chain = super::owners::of(context, &view.namespace, &pod).await?;
+        waiting.extend(chain.iter().filter_map(|owner| owner.uid()));
     }
+    for object in context.world.workloads.of_namespace(&view.namespace) {
+        let waits =
+            release::is_held(&object) || is_held(&object) || object.uid().is_some_and(|uid| waiting.contains(&uid));
+        let raw = workloads::json(&object);
+        let spec = pod_template(&raw).and_then(|template| template.get("spec"));
+        if let Some(spec) = spec.filter(|_| !waits) {
+            view.grandfather(None, Some(spec.clone()), until);
+        }
+    }
+    Ok(())
 }

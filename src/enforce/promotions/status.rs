@@ -5,7 +5,7 @@
 use super::{Judged, Unusable};
 use crate::{enforce::facts, observe::World};
 use jiff::Timestamp;
-use kube::ResourceExt;
+use kube::{ResourceExt, runtime::reflector::ObjectRef};
 use vouchsafe_api::{
     Promotion, lift,
     promotion::status::{HistoryEntry, PromotionStatus, Verdict},
@@ -37,12 +37,13 @@ pub(super) fn decided(promotion: &Promotion, judged: &Judged, world: &World, now
         next,
         &summary,
         stalled.map(|problem| ("PolicyInvalid", problem)),
+        is_orphaned(promotion, world),
         now,
     )
 }
 
 /// What is said when nothing could be decided.
-pub(super) fn unusable(promotion: &Promotion, unusable: &Unusable, now: Timestamp) -> PromotionStatus {
+pub(super) fn unusable(promotion: &Promotion, unusable: &Unusable, world: &World, now: Timestamp) -> PromotionStatus {
     let previous = promotion.status.clone().unwrap_or_default();
     let mut next = previous.clone();
     next.observed_generation = promotion.metadata.generation.unwrap_or_default();
@@ -58,8 +59,19 @@ pub(super) fn unusable(promotion: &Promotion, unusable: &Unusable, now: Timestam
         next,
         &words,
         Some((unusable.reason(), words.clone())),
+        is_orphaned(promotion, world),
         now,
     )
+}
+
+/// Whether its Agent was deleted after it was deployed: what is cleared stays so until its end.
+fn is_orphaned(promotion: &Promotion, world: &World) -> bool {
+    let agent = ObjectRef::new(&promotion.spec.agent).within(&promotion.namespace().unwrap_or_default());
+    let deployed = promotion
+        .status
+        .as_ref()
+        .is_some_and(|status| status.deployed_at.is_some());
+    deployed && world.agents.get(&agent).is_none()
 }
 
 /// Since when the release is deployed and healthy here.
@@ -94,6 +106,7 @@ fn finish(
     mut next: PromotionStatus,
     words: &str,
     stalled: Option<(&'static str, String)>,
+    orphaned: bool,
     now: Timestamp,
 ) -> PromotionStatus {
     if next.verdict != previous.verdict
@@ -110,7 +123,7 @@ fn finish(
         );
         next.history.truncate(MAX_HISTORY);
     }
-    let wanted = conditions(promotion, &next, words, stalled);
+    let wanted = conditions(orphaned, &next, words, stalled);
     let generation = promotion.metadata.generation.unwrap_or_default();
     let merged = merge(&previous.conditions, wanted, generation, now);
     next.conditions = merged.unwrap_or(previous.conditions);
@@ -118,7 +131,7 @@ fn finish(
 }
 
 fn conditions(
-    _promotion: &Promotion,
+    orphaned: bool,
     next: &PromotionStatus,
     words: &str,
     stalled: Option<(&'static str, String)>,
@@ -146,6 +159,14 @@ fn conditions(
             status: Truth::True,
             reason: "ChecksFailing",
             message: format!("cleared, and not satisfied since {since}: {words}"),
+        });
+    }
+    if orphaned {
+        wanted.push(Wanted {
+            kind: "Orphaned",
+            status: Truth::True,
+            reason: "AgentDeleted",
+            message: "its Agent was deleted; what is cleared stays so until its end".to_owned(),
         });
     }
     if next.break_glass_unreviewed {
