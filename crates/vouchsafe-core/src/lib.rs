@@ -11,4 +11,5 @@ pub mod clearance;
 pub mod conditions;
 pub mod decision;
 pub mod digest;
+pub mod evidence;
 pub mod surface;
