@@ -4,6 +4,7 @@ use crate::{
     cli::{
         adopt::AdoptArgs,
         approve::{ApproveArgs, RejectArgs},
+        attest::AttestArgs,
         check::CheckArgs,
         diff::DiffArgs,
         digest::DigestArgs,
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Approve(ApproveArgs),
     /// Reject one release for one environment.
     Reject(RejectArgs),
+    /// Give a tool's report as Evidence.
+    Attest(AttestArgs),
     /// Ask that a release may do without checks for a while.
     Waive(WaiveArgs),
     /// Show what changed between two releases.

@@ -6,6 +6,7 @@
 pub(crate) mod adopt;
 pub(crate) mod agents;
 pub(crate) mod approve;
+pub(crate) mod attest;
 pub(crate) mod changes;
 pub(crate) mod check;
 pub(crate) mod cluster;
@@ -61,6 +62,7 @@ fn verb(command: &Command, screen: &mut Screen) -> Result<Ended, Failure> {
     match command {
         Command::Approve(args) => approve::approve(args, screen),
         Command::Reject(args) => approve::reject(args, screen),
+        Command::Attest(args) => attest::run(args, screen),
         Command::Waive(args) => waive::run(args, screen),
         Command::Status(args) => status::run(args, screen),
         Command::Why(args) => why::run(args, screen),

@@ -9,6 +9,8 @@
 
 #[path = "cli/adopt.rs"]
 mod adopt;
+#[path = "cli/attest.rs"]
+mod attest;
 #[path = "cli/check.rs"]
 mod check;
 #[path = "cli/diff.rs"]

@@ -4,6 +4,7 @@
 //! with it.
 
 mod narrator;
+mod story;
 
 pub use narrator::Narrator;
 
@@ -34,6 +35,7 @@ pub struct Stage {
 pub async fn run(keep: bool, progress: Progress) -> Result<()> {
     let mut narrator = Narrator::new();
     let stage = set(&mut narrator, progress).await?;
+    story::tell(&mut narrator, &stage).await?;
     narrator.say(&format!("Done in {} s.", narrator.elapsed().as_secs()));
     if keep {
         let kubeconfig = stage.cluster.admin().kubeconfig.display();

@@ -5,6 +5,7 @@ use crate::program::run;
 const VERBS: &[&str] = &[
     "adopt",
     "approve",
+    "attest",
     "check",
     "completions",
     "diff",

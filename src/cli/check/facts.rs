@@ -6,7 +6,8 @@
 use crate::cli::{
     Failure,
     agents::Known,
-    manifests::{Manifest, Manifests},
+    attest::{self, AttestError},
+    manifests::{Manifest, Manifests, files},
     pin,
     registries::{Registries, RegistryArgs},
     schema,
@@ -14,13 +15,14 @@ use crate::cli::{
 use crate::observe::signatures::{answer, keys};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use std::collections::{BTreeMap, BTreeSet};
-use vouchsafe_api::{Evidence, GROUP, lower, stamp::Stamp};
+use vouchsafe_api::{Evidence, GROUP, evidence::Subject, lower, stamp::Stamp};
 use vouchsafe_core::{
     decision::{
         Author, CheckRule, EvidenceFact, FactProblem, Facts, Policy, Producer, Requirement, SignatureFact,
-        SignatureState, UnknownAuthor,
+        SignatureState, SubjectKind, UnknownAuthor,
     },
     digest::Digest,
+    evidence::{self, Report, ReportError},
 };
 use vouchsafe_evidence::{reference::ImageReference, signature::image_signatures};
 
@@ -37,9 +39,24 @@ pub(super) struct Given {
 
 impl Given {
     /// Reads reports and Evidence.
-    pub(super) fn read(places: &[String], policy: &Policy, _known: &[Known]) -> Result<Self, Failure> {
+    pub(super) fn read(places: &[String], policy: &Policy, known: &[Known]) -> Result<Self, Failure> {
         let mut given = Self::default();
-        let manifests = Manifests::read(places)?;
+        let mut others = Vec::new();
+        for file in files(places)? {
+            match evidence::read(None, &file.bytes) {
+                Ok(report) => given.report(&file.name, &report, policy, known)?,
+                // It may be an object.
+                Err(ReportError::Unknown | ReportError::Json(_)) => others.push(file),
+                Err(source) => {
+                    return Err(AttestError::Report {
+                        file: file.name,
+                        source,
+                    }
+                    .into());
+                }
+            }
+        }
+        let manifests = Manifests::of_files(&others)?;
         for manifest in manifests.of(GROUP, "Evidence") {
             given.object(manifest, policy)?;
         }
@@ -51,8 +68,37 @@ impl Given {
         Ok(given)
     }
 
+    /// A tool's report, for every check that takes its format: about the images that it names, or about the agents at hand.
+    fn report(&mut self, file: &str, report: &Report, policy: &Policy, known: &[Known]) -> Result<(), Failure> {
+        let mut used = false;
+        for requirement in &policy.requires {
+            let rule = requirement.definition.as_ref().map(|check| &check.rule);
+            let Some(CheckRule::Evidence { subject, formats, .. }) = rule else {
+                continue;
+            };
+            if !formats.is_empty() && !formats.iter().any(|format| format == report.format.as_str()) {
+                continue;
+            }
+            for subject in subjects(*subject, report, known) {
+                let spec = attest::spec(&requirement.check, subject, report, None)?;
+                self.stored(Evidence::new(&format!("{}-{file}", requirement.check), spec), policy);
+                used = true;
+            }
+        }
+        if !used {
+            self.notes.push(format!(
+                "{file} is a report that no check of this environment takes, and was passed over"
+            ));
+        }
+        Ok(())
+    }
+
     fn object(&mut self, manifest: &Manifest, policy: &Policy) -> Result<(), Failure> {
-        let mut evidence: Evidence = schema::typed(manifest)?;
+        self.stored(schema::typed(manifest)?, policy);
+        Ok(())
+    }
+
+    fn stored(&mut self, mut evidence: Evidence, policy: &Policy) {
         let producer = producer(policy, &evidence.spec.check);
         evidence.spec.by.get_or_insert(producer);
         let stored = evidence.spec.finished_at.unwrap_or(evidence.spec.started_at);
@@ -61,7 +107,6 @@ impl Given {
             Ok(fact) => self.evidence.push(fact),
             Err(problem) => self.unknown.push(problem),
         }
-        Ok(())
     }
 
     /// What was passed over.
@@ -84,6 +129,27 @@ impl Given {
             unknown: self.unknown.clone(),
             ..Facts::default()
         }
+    }
+}
+
+/// What a report is about, for a check on this kind of subject.
+fn subjects(kind: SubjectKind, report: &Report, known: &[Known]) -> Vec<Subject> {
+    match kind {
+        SubjectKind::Image => {
+            let of = |digest: &Digest| Subject {
+                kind: vouchsafe_api::evidence::SubjectKind::Image,
+                digest: digest.to_string(),
+            };
+            report.subjects.iter().map(of).collect()
+        }
+        SubjectKind::Release => {
+            let of = |known: &Known| Subject {
+                kind: vouchsafe_api::evidence::SubjectKind::Release,
+                digest: known.release.to_string(),
+            };
+            known.iter().map(of).collect()
+        }
+        SubjectKind::Model | SubjectKind::ToolServer => Vec::new(),
     }
 }
 

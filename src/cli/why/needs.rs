@@ -16,6 +16,7 @@ use vouchsafe_api::{
         status::{ApprovalOutcome, CheckOutcome, Outcome, Part, PredecessorOutcome, WaiverOutcome},
     },
 };
+use vouchsafe_core::decision::{INDEPENDENT, REINSTATE};
 
 /// Prints every requirement, what is missing with who and how.
 pub(super) async fn print(promotion: &Promotion, cluster: &Cluster, screen: &mut Screen) -> Result<(), Failure> {
@@ -168,13 +169,8 @@ impl Place<'_> {
             let contact = contact
                 .as_ref()
                 .map_or(String::new(), |contact| format!(" ({contact})"));
-            who(
-                &format!(
-                    "whoever may `approve` as {role} in {}{contact}",
-                    self.promotion.spec.environment
-                ),
-                screen,
-            );
+            let (people, role) = asked(role, &self.promotion.spec.environment, &contact);
+            who(&people, screen);
             how(
                 &format!(
                     "kubectl vouchsafe approve {} --role {role} --reason … -n {}",
@@ -222,4 +218,25 @@ fn who(words: &str, screen: &mut Screen) {
 
 fn how(words: &str, screen: &mut Screen) {
     screen.styled(Style::Dim, &format!("      how {words}"));
+}
+
+/// Who may approve in a role, and what to say in its place: two of them are not roles of anybody, so that any role counts.
+fn asked<'r>(role: &'r str, environment: &str, contact: &str) -> (String, &'r str) {
+    match role {
+        INDEPENDENT => {
+            let words = "in any role, and cannot change workloads here: nobody knows who wrote this";
+            (
+                format!("one more person who may `approve` in {environment} {words}"),
+                "ROLE",
+            )
+        }
+        REINSTATE => {
+            let words = "in any role, after it was revoked";
+            (format!("whoever may `approve` in {environment} {words}"), "ROLE")
+        }
+        role => (
+            format!("whoever may `approve` as {role} in {environment}{contact}"),
+            role,
+        ),
+    }
 }

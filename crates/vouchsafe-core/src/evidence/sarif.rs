@@ -8,7 +8,7 @@ use crate::decision::{EvidenceResult, Finding, Scanner};
 use jiff::Timestamp;
 use serde_json::Value;
 
-const COUNTERS: &[&str] = &["errors", "warnings", "notes", "results", "suppressed", "runs"];
+const COUNTERS: &[&str] = &["error", "warning", "note", "results", "suppressed", "runs"];
 
 /// What several runs say together.
 #[derive(Default)]
@@ -63,7 +63,7 @@ fn one_run(run: &Value, at: &str, tally: &mut Tally, runs: &mut Runs) -> Result<
     tally.count("runs");
     let driver = run.pointer("/tool/driver").unwrap_or(&Value::Null);
     runs.tools.push(Scanner {
-        name: text(driver, "name").unwrap_or_default(),
+        name: text(driver, "name").unwrap_or_else(|| "unnamed".to_owned()),
         version: text(driver, "semanticVersion").or_else(|| text(driver, "version")),
         database_time: None,
     });
@@ -103,11 +103,7 @@ fn one_result(run: &Value, result: &Value, at: &str, tally: &mut Tally) -> Resul
     if suppressed {
         tally.count("suppressed");
     } else {
-        tally.count(match level {
-            "error" => "errors",
-            "warning" => "warnings",
-            _ => "notes",
-        });
+        tally.count(level);
         tally.count(severity);
     }
     let id = text(result, "ruleId").or_else(|| rule.and_then(|rule| text(rule, "id")));

@@ -35,8 +35,8 @@ fn the_example_s_reports_are_read() {
     );
     let sarif = read(None, SARIF).unwrap();
     assert_eq!((sarif.format, sarif.result), (Format::Sarif, EvidenceResult::Pass));
-    assert_eq!(counter(&sarif, "errors"), 0);
-    assert!(counter(&read(None, SARIF_ERROR).unwrap(), "errors") > 0);
+    assert_eq!(counter(&sarif, "error"), 0);
+    assert!(counter(&read(None, SARIF_ERROR).unwrap(), "error") > 0);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn what_was_suppressed_is_counted_and_shown() {
         ),
     ] {
         assert_eq!(
-            counter(&of(&sarif(suppressions.clone())).unwrap(), "errors"),
+            counter(&of(&sarif(suppressions.clone())).unwrap(), "error"),
             errors,
             "{suppressions}"
         );
@@ -149,13 +149,13 @@ fn levels_and_severities_of_sarif_are_as_the_standard_says() {
             {"id": "severe", "properties": {"security-severity": "9.1"}}]}}, "results": [result]}]})
     };
     for (result, name) in [
-        (json!({"ruleId": "noted"}), "notes"),
-        (json!({"ruleIndex": 0, "level": "error"}), "errors"),
-        (json!({"ruleId": "other"}), "warnings"),
+        (json!({"ruleId": "noted"}), "note"),
+        (json!({"ruleIndex": 0, "level": "error"}), "error"),
+        (json!({"ruleId": "other"}), "warning"),
         (json!({"ruleId": "severe"}), "critical"),
         (json!({"ruleId": "x", "level": "error"}), "high"),
-        (json!({"kind": "review"}), "warnings"),
-        (json!({"level": "loud"}), "warnings"),
+        (json!({"kind": "review"}), "warning"),
+        (json!({"level": "loud"}), "warning"),
     ] {
         assert_eq!(counter(&of(&run(result.clone())).unwrap(), name), 1, "{result}: {name}");
     }
