@@ -20,7 +20,7 @@ use vouchsafe_api::{
 use vouchsafe_core::{
     decision::{
         ApprovalFact, Author, CheckRule, EvidenceFact, FactProblem, Facts, Person, Policy, Run, SignatureFact,
-        WaiverFact,
+        UnknownAuthor, WaiverFact,
     },
     surface::{Facet, Surface},
 };
@@ -34,6 +34,8 @@ pub(crate) async fn gather(promotion: &Promotion, surface: &Surface, policy: &Po
     let approvals = approvals(promotion, &namespace, world);
     let requester = requester(promotion, &context.settings.identity);
     let status = promotion.status.clone().unwrap_or_default();
+    // Who can write workloads decides only who is independent.
+    let matters = policy.unknown_author == UnknownAuthor::ExtraApproval;
     let (evidence, unreadable): (Vec<_>, Vec<_>) = evidence(promotion, surface, &namespace, policy, world)
         .into_iter()
         .partition(Result::is_ok);
@@ -41,7 +43,11 @@ pub(crate) async fn gather(promotion: &Promotion, surface: &Surface, policy: &Po
         evidence: evidence.into_iter().filter_map(Result::ok).collect(),
         signatures: signatures(surface, &namespace, policy, context),
         indexes: BTreeMap::new(),
-        writers: writers(&approvals, &namespace, context).await,
+        writers: if matters {
+            writers(&approvals, &namespace, context).await
+        } else {
+            BTreeSet::new()
+        },
         approvals,
         waivers: waivers(promotion, &namespace, world),
         author: author(requester.as_ref()),

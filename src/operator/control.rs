@@ -15,7 +15,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 /// Objects of a kind that are reconciled side by side.
 const CONCURRENCY: u16 = 16;
 /// Events that come within this time are one.
-const DEBOUNCE: Duration = Duration::from_millis(5);
+const DEBOUNCE: Duration = Duration::from_millis(2);
 /// When to try again, a conflict apart.
 const RETRY: Duration = Duration::from_secs(2);
 
