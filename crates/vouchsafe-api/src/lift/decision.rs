@@ -1,6 +1,7 @@
 //! A decision, as the status of its Promotion.
 
 use super::{cut, cut_all};
+use crate::lower;
 use crate::promotion::status::{
     ApprovalOutcome, CheckOutcome, Part, PredecessorOutcome, PromotionStatus, Seen, SeenFailure, SeenReject,
     WaiverOutcome,
@@ -18,15 +19,16 @@ pub fn decision(decision: &Decision, previous: &PromotionStatus) -> PromotionSta
         approvals,
         after,
         waivers,
-        term,
-        failing_since,
+        term: _,
+        failing_since: _,
         evict: _,
-        grandfathered,
+        grandfathered: _,
         break_glass_unreviewed,
         seen,
         next_review_at,
         policy_digest,
     } = decision;
+    let past = decision.past(Some(&lower::past(previous)));
     PromotionStatus {
         verdict: Some((*verdict).into()),
         waiting_for: self::waiting_for(waiting_for),
@@ -35,11 +37,12 @@ pub fn decision(decision: &Decision, previous: &PromotionStatus) -> PromotionSta
         waivers: waivers.iter().take(32).map(waiver).collect(),
         after: after.iter().take(8).map(predecessor).collect(),
         next_review_at: *next_review_at,
-        cleared_at: term.map(|term| term.cleared_at),
-        not_after: term.map(|term| term.not_after),
-        renewed_at: term.map(|term| term.renewed_at),
-        failing_since: *failing_since,
-        grandfathered: *grandfathered,
+        cleared_at: past.cleared_at,
+        not_after: past.not_after,
+        renewed_at: past.renewed_at,
+        failing_since: past.failing_since,
+        grandfathered: past.grandfathered,
+        after_waived: past.after_waived,
         break_glass_unreviewed: *break_glass_unreviewed,
         policy_digest: Some(*policy_digest),
         seen: self::seen(seen),

@@ -20,7 +20,7 @@ fn decided(changes: &Value) -> Decision {
         "approvals": [{"role": "security", "have": 0, "need": 1, "by": [], "rejectedBy": [], "notCounted": ["bob: author"], "contact": "#sec"}],
         "after": [{"environment": "staging", "satisfied": true, "message": "soaked", "satisfiedAt": null}],
         "waivers": [{"waiver": "w", "active": false, "message": "expired", "notAfter": "2026-05-01T10:00:00Z"}],
-        "term": {"clearedAt": "2026-05-01T10:00:00Z", "renewedAt": "2026-05-01T10:30:00Z", "notAfter": "2026-05-01T20:00:00Z"},
+        "term": {"clearedAt": "2026-05-01T10:00:00Z", "renewedAt": "2026-05-01T10:30:00Z", "notAfter": "2026-05-01T20:00:00Z", "afterWaived": false},
         "failingSince": "2026-05-01T11:00:00Z", "evict": false, "grandfathered": true, "breakGlassUnreviewed": true,
         "seen": {
             "rejects": [{"id": "p/r", "release": RELEASE, "environment": "prod", "role": "security", "scope": "Namespace", "vote": "Reject",

@@ -78,6 +78,7 @@ pub fn past(status: &PromotionStatus) -> Past {
         revoked_at: status.revoked_at,
         renewed_at: status.renewed_at,
         grandfathered: status.grandfathered,
+        after_waived: status.after_waived,
     }
 }
 

@@ -121,6 +121,9 @@ pub struct PromotionStatus {
     /// It ran when enforcement began, and may run on for a while.
     #[serde(default)]
     pub grandfathered: bool,
+    /// Break-glass let it in without its predecessors, and they do not hold yet: it ends with that.
+    #[serde(default)]
+    pub after_waived: bool,
     /// Break-glass lets it in, and nobody else has reviewed that yet.
     #[serde(default)]
     pub break_glass_unreviewed: bool,
@@ -162,6 +165,7 @@ impl Default for PromotionStatus {
             failing_since: None,
             revoked_at: None,
             grandfathered: false,
+            after_waived: false,
             break_glass_unreviewed: false,
             policy_digest: None,
             history: Vec::new(),

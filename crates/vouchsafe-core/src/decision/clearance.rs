@@ -39,18 +39,25 @@ pub(super) fn current(rule: &ClearanceRule, past: Option<&Past>, clock: &Clock) 
     let term = Term {
         cleared_at,
         renewed_at,
+        after_waived: past.after_waived,
         not_after,
     };
     (!clock.is_past(not_after)).then_some(term)
 }
 
 /// A first term; none when it would have ended already.
-pub(super) fn first(rule: &ClearanceRule, waived_until: Option<Timestamp>, clock: &Clock) -> Option<Term> {
+pub(super) fn first(
+    rule: &ClearanceRule,
+    waived_until: Option<Timestamp>,
+    after_waived: bool,
+    clock: &Clock,
+) -> Option<Term> {
     let now = clock.now();
     let not_after = capped(later(now, rule.valid_for), now, waived_until);
     let term = Term {
         cleared_at: now,
         renewed_at: now,
+        after_waived,
         not_after,
     };
     (not_after > now).then(|| watched(rule, term, waived_until, clock))

@@ -14,6 +14,9 @@ use crate::{
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
+/// How long a clearance has to be good at least.
+const SHORTEST: SignedDuration = SignedDuration::from_secs(1);
+
 /// A policy whose expressions are compiled and whose parameters are read.
 #[derive(Debug)]
 pub struct CompiledPolicy {
@@ -42,8 +45,8 @@ impl CompiledPolicy {
         let mut problems = policy.problems.clone();
         problems.sort();
         problems.dedup();
-        if policy.clearance.valid_for <= SignedDuration::ZERO {
-            problems.push("`clearance.validFor` is not positive".to_owned());
+        if policy.clearance.valid_for < SHORTEST {
+            problems.push("`clearance.validFor` is shorter than a second".to_owned());
         }
         Self {
             digest: policy.digest(),

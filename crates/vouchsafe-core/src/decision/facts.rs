@@ -120,7 +120,7 @@ pub struct Finding {
 }
 
 /// A report in normal form about one subject, from a producer that the API server let attest.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EvidenceFact {
     /// The object, as `namespace/name`.
@@ -288,6 +288,8 @@ pub struct Past {
     pub renewed_at: Option<Timestamp>,
     /// It was not cleared: it ran before enforcement began.
     pub grandfathered: bool,
+    /// It was let in by break-glass without having been where it has to come from, and has not been there since.
+    pub after_waived: bool,
 }
 
 /// What was seen before: it stands even when the objects are gone.

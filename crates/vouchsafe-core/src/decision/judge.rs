@@ -6,13 +6,16 @@ use super::{
     approvals::{self, Approvals},
     builtin, checks,
     clearance::{self, Requirements, Standing},
-    clock::Clock,
+    clock::{Clock, later},
     compiled::{CompiledPolicy, PreparedRelease},
     predecessors,
     votes::Votes,
     waivers::{self, Waivers},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+
+/// What lies between being revoked and being cleared again.
+const INSTANT: SignedDuration = SignedDuration::from_nanos(1);
 
 /// What the rules came to, each by itself.
 struct Findings {
@@ -91,10 +94,11 @@ impl Findings {
     }
 
     /// It is cleared: what becomes of that.
-    fn standing(&self, policy: &CompiledPolicy, facts: &Facts, term: Term, clock: &Clock) -> Answer {
+    fn standing(&self, policy: &CompiledPolicy, facts: &Facts, mut term: Term, clock: &Clock) -> Answer {
+        term.after_waived &= !self.after_holds();
         let rebound = self.rebound(policy, facts, term);
         let failing_since = facts.past.as_ref().and_then(|past| past.failing_since);
-        let requirements = self.for_keeping(rebound);
+        let requirements = self.for_keeping(term, rebound);
         let Standing { term, failing_since } =
             clearance::keep(&policy.policy.clearance, term, requirements, failing_since, clock);
         let verdict = match term {
@@ -112,14 +116,19 @@ impl Findings {
 
     /// It is not cleared: whether it can be, or may run on without.
     fn entering(&self, policy: &CompiledPolicy, facts: &Facts, clock: &Clock) -> Answer {
-        let revoked = facts.past.as_ref().is_some_and(|past| past.revoked_at.is_some());
-        if revoked && !self.approvals.satisfied {
+        if facts.superseded && !facts.grandfathered {
+            return Answer::default();
+        }
+        let revoked_at = facts.past.as_ref().and_then(|past| past.revoked_at);
+        let still = |revoked_at| !self.approvals.satisfied || !clock.reached(later(revoked_at, INSTANT));
+        if revoked_at.is_some_and(still) {
             return Answer {
                 verdict: Verdict::Revoked,
                 ..Answer::default()
             };
         }
-        let first = || clearance::first(&policy.policy.clearance, self.waived_until(true), clock);
+        let unproven = !self.after_holds();
+        let first = || clearance::first(&policy.policy.clearance, self.waived_until(unproven), unproven, clock);
         if let Some(term) = (!facts.superseded && self.may_enter()).then(first).flatten() {
             return Answer {
                 verdict: Verdict::Cleared,
@@ -174,7 +183,7 @@ impl Findings {
     }
 
     /// What is required to keep a clearance: everything but having been elsewhere before, which others may have moved on from.
-    fn for_keeping(&self, rebound: bool) -> Requirements {
+    fn for_keeping(&self, term: Term, rebound: bool) -> Requirements {
         let blameless = |check: &CheckOutcome| {
             matches!(
                 check.reason,
@@ -182,23 +191,24 @@ impl Findings {
             )
         };
         let approved = self.approved() || rebound;
+        let proven = !term.after_waived || self.broken_glass();
         if self.unusable {
             return Requirements::Unknown;
         }
-        if self.approvals.rejected || !approved || self.lacking().any(|check| !blameless(check)) {
+        if self.approvals.rejected || !approved || !proven || self.lacking().any(|check| !blameless(check)) {
             Requirements::Unmet
         } else if rebound || self.lacking().next().is_some() {
             Requirements::Unknown
         } else {
-            Requirements::Met(self.waived_until(false))
+            Requirements::Met(self.waived_until(term.after_waived))
         }
     }
 
     /// The earliest end of a waiver that is needed.
-    fn waived_until(&self, entering: bool) -> Option<Timestamp> {
+    fn waived_until(&self, unproven: bool) -> Option<Timestamp> {
         let waived = self.checks.iter().filter(|check| check.outcome == Outcome::Waived);
         let glass = self.waivers.break_glass.as_ref().map(|(end, _)| *end);
-        let needs_glass = !self.approvals.satisfied || entering && !self.after_holds();
+        let needs_glass = !self.approvals.satisfied || unproven;
         waived
             .filter_map(|check| check.expires_at)
             .chain(glass.filter(|_| needs_glass))
@@ -241,6 +251,7 @@ fn grandfathered(past: Option<&Past>, not_after: Timestamp, clock: &Clock) -> Te
     Term {
         cleared_at: since,
         renewed_at: since,
+        after_waived: false,
         not_after,
     }
 }

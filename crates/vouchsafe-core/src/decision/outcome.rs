@@ -247,6 +247,8 @@ pub struct Term {
     pub cleared_at: Timestamp,
     /// When it was last renewed; at first as `cleared_at`.
     pub renewed_at: Timestamp,
+    /// Break-glass let it in without its predecessors: until they hold it is as long as that and not longer.
+    pub after_waived: bool,
     /// Until when.
     pub not_after: Timestamp,
 }

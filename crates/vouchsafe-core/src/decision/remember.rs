@@ -20,6 +20,7 @@ impl Decision {
                 renewed_at: Some(term.renewed_at),
                 not_after: Some(term.not_after),
                 grandfathered: self.grandfathered,
+                after_waived: term.after_waived,
                 ..kept
             },
             // Revoked by failing: the term stays known, so that it stands again when what failed is mended.
@@ -29,6 +30,7 @@ impl Decision {
                 renewed_at: None,
                 not_after: None,
                 grandfathered: false,
+                after_waived: false,
                 ..kept
             },
         }

@@ -8,5 +8,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod any;
 mod case;
 mod cases;
+mod laws;

@@ -242,7 +242,7 @@ fn fresh(all: &[Good<'_>], clock: &Clock) -> Verdict {
     let newest = used
         .iter()
         .map(|good| good.evidence)
-        .max_by_key(|one| (measured_at(one), &one.id));
+        .max_by_key(|one| (measured_at(one), *one));
     let (tool, at, by) = newest.map_or_else(Default::default, |one| {
         (
             one.tool.name.as_str(),

@@ -20,8 +20,8 @@ struct About<'a> {
     trusted: BTreeMap<&'a str, Vec<&'a EvidenceFact>>,
     /// Failures whose objects are gone, by producer.
     gone: BTreeMap<&'a str, Vec<&'a SeenFailure>>,
-    /// The first that does not count.
-    passed_over: Option<&'a EvidenceFact>,
+    /// What is there and does not count.
+    passed_over: Vec<&'a EvidenceFact>,
 }
 
 impl<'a> Known<'a> {
@@ -70,14 +70,16 @@ impl<'a> Known<'a> {
             return missing();
         };
         let trusted = about.trusted.values().flatten();
-        if let Some(newest) = trusted.max_by_key(|one| (measured_at(one), &one.id)) {
+        if let Some(newest) = trusted.max_by_key(|one| (measured_at(one), *one)) {
             let why = newest.reason.as_deref().unwrap_or("the report says nothing for sure");
             let message = format!("{} of {}: {why}", newest.tool.name, measured_at(newest));
             let mut verdict = Verdict::inconclusive(OutcomeReason::EvidenceInconclusive, message);
             verdict.evidence.insert(newest.id.clone());
             return verdict;
         }
-        let Some(one) = about.passed_over else { return missing() };
+        let Some(one) = about.passed_over.iter().min() else {
+            return missing();
+        };
         let message = format!(
             "`{}`, in format {} by {}, does not count: another producer or format is asked for",
             one.id, one.format, one.producer.username
@@ -94,14 +96,14 @@ impl<'a> About<'a> {
                 .entry(&evidence.producer.username)
                 .or_default()
                 .push(evidence);
-        } else if self.passed_over.is_none_or(|before| evidence.id < before.id) {
-            self.passed_over = Some(evidence);
+        } else {
+            self.passed_over.push(evidence);
         }
     }
 
     /// A failure whose object is still there is judged by the object. One of a producer who surely does not count any more is dropped.
     fn remember(&mut self, failure: &'a SeenFailure, asked: &Asked<'_>) {
-        let evidence = self.trusted.values().flatten();
+        let evidence = self.trusted.values().flatten().chain(&self.passed_over);
         let same = |one: &&&EvidenceFact| {
             one.id == failure.id && one.producer.username == failure.producer && measured_at(one) == failure.started_at
         };
@@ -111,12 +113,15 @@ impl<'a> About<'a> {
     }
 }
 
+/// The newest conclusive results; of several at one instant all, so that the worst of them counts.
 fn newest_conclusive<'a>(evidence: &[&'a EvidenceFact]) -> Vec<&'a EvidenceFact> {
-    let key = |one: &EvidenceFact| (measured_at(one), one.created_at);
     let conclusive = || evidence.iter().filter(|one| one.result != EvidenceResult::Inconclusive);
-    let newest = conclusive().map(|one| key(one)).max();
-    let mut all: Vec<_> = conclusive().filter(|one| Some(key(one)) == newest).copied().collect();
-    all.sort_by(|a, b| a.id.cmp(&b.id));
+    let newest = conclusive().map(|one| measured_at(one)).max();
+    let mut all: Vec<_> = conclusive()
+        .filter(|one| Some(measured_at(one)) == newest)
+        .copied()
+        .collect();
+    all.sort();
     all.dedup();
     all
 }
