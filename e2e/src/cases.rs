@@ -1,6 +1,7 @@
 //! What is shown, each module one part of it.
 
 mod chart;
+mod grants;
 mod ground;
 mod kinds;
 mod one_release;
@@ -15,6 +16,7 @@ use crate::suite::Case;
 pub fn all() -> Vec<Case> {
     [
         chart::cases(),
+        grants::cases(),
         ground::cases(),
         kinds::cases(),
         one_release::cases(),
