@@ -8,6 +8,7 @@ mod one_release;
 mod operator;
 mod registries;
 mod story;
+mod waivers;
 
 use crate::suite::Case;
 
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Case> {
         operator::cases(),
         registries::cases(),
         story::cases(),
+        waivers::cases(),
     ]
     .concat()
 }

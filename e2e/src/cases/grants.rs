@@ -39,7 +39,6 @@ pub(super) fn cases() -> Vec<Case> {
             "a namespace admin does not change the environment",
             environment_label,
         ),
-        Case::new(&["D40"], "a waiver has an end and another person behind it", waivers),
     ]
 }
 
@@ -72,14 +71,14 @@ async fn owner(stage: &Stage) -> Result<User> {
 }
 
 /// Creates as this user, and must be refused for this reason.
-async fn refused(user: &User, namespace: &str, object: Value, reason: &str) -> Result<()> {
+pub(super) async fn refused(user: &User, namespace: &str, object: Value, reason: &str) -> Result<()> {
     let create = user
         .kubectl(["create", "-n", namespace, "-f", "-"])
         .input(object.to_string());
     create.ran().await?.must_fail_with(reason).map(drop)
 }
 
-fn object(kind: &str, name: &str, spec: Value) -> Value {
+pub(super) fn object(kind: &str, name: &str, spec: &Value) -> Value {
     json!({"apiVersion": "vouchsafe.dev/v1alpha1", "kind": kind, "metadata": {"generateName": name}, "spec": spec})
 }
 
@@ -100,7 +99,7 @@ fn approval(promotion: &Promotion, by: Option<Value>) -> Value {
     if let (Some(by), Some(fields)) = (by, spec.as_object_mut()) {
         fields.insert("by".to_owned(), by);
     }
-    object("Approval", "forged-", spec)
+    object("Approval", "forged-", &spec)
 }
 
 async fn forged(cx: Context) -> Result<()> {
@@ -138,7 +137,7 @@ async fn forged(cx: Context) -> Result<()> {
     let evidence = object(
         "Evidence",
         "forged-",
-        json!({"subject": {"kind": "Release", "digest": release}, "check": "red-team", "format": "Normal", "tool": {"name": "me"},
+        &json!({"subject": {"kind": "Release", "digest": release}, "check": "red-team", "format": "Normal", "tool": {"name": "me"},
             "startedAt": "2026-01-01T00:00:00Z", "result": "Pass"}),
     );
     refused(
@@ -187,12 +186,17 @@ async fn votes(cx: Context) -> Result<()> {
         "a service account approves only with the verb approve-as-automation",
     )
     .await?;
-    // Somebody who asked for the release does not approve it.
-    let both = asks_and_approves(&stage).await?;
+    own_request(&stage, &agent).await?;
+    stage.nothing_ran(&agent.selector()).await
+}
+
+/// Somebody who asked for the release does not approve it.
+async fn own_request(stage: &Stage, agent: &AgentOf) -> Result<()> {
+    let both = asks_and_approves(stage).await?;
     let second = agent.with_prompt("Refund everything.");
     let list = json!({"apiVersion": "v1", "kind": "List", "items": second.objects()}).to_string();
     let promote = both
-        .kubectl(["vouchsafe", "promote", "-n", namespace, "-f", "-"])
+        .kubectl(["vouchsafe", "promote", "-n", &stage.namespace, "-f", "-"])
         .input(list);
     promote.must().await?;
     let asked = until("the Promotion that was asked for", || async {
@@ -224,8 +228,10 @@ async fn votes(cx: Context) -> Result<()> {
     .await?
     .context("no role")?;
     ensure!(counted.have == 0, "the requester's own vote counts: {counted:?}");
-    stage.verdict(&asked.name_any(), Verdict::AwaitingApproval).await?;
-    stage.nothing_ran(&agent.selector()).await
+    stage
+        .verdict(&asked.name_any(), Verdict::AwaitingApproval)
+        .await
+        .map(drop)
 }
 
 /// A service account that holds `approve`, and nothing that lets automation approve.
@@ -272,7 +278,7 @@ fn approves(stage: &Stage) -> Vec<k8s_openapi::api::rbac::v1::PolicyRule> {
     ]
 }
 
-async fn asks_and_approves(stage: &Stage) -> Result<User> {
+pub(super) async fn asks_and_approves(stage: &Stage) -> Result<User> {
     let user = stage.cx.editor(&stage.namespace).await?;
     let mut rules = approves(stage);
     rules.push(rule(
@@ -386,91 +392,4 @@ async fn environment_label(cx: Context) -> Result<()> {
         .must_fail_with("follows spec.enforcement of the Environment")?;
     stage.held(&agent.selector(), 1).await?;
     stage.nothing_ran(&agent.selector()).await
-}
-
-async fn waivers(cx: Context) -> Result<()> {
-    let spec = json!({
-        "sensitivity": "High", "enforcement": "Hold", "requires": [{"check": "not-there"}], "unknownAuthor": "Accept",
-    });
-    let stage = Stage::set(&cx, spec).await?;
-    let agent = AgentOf::new("refund");
-    stage.apply(&agent.objects()).await?;
-    let promotion = stage.promotion(&agent.name).await?;
-    let name = promotion.name_any();
-    let asker = asks_and_approves(&stage).await?;
-    let endless = json!({
-        "promotion": name, "release": promotion.spec.release, "environment": stage.environment, "checks": ["not-there"],
-        "reason": "the check is not there yet",
-    });
-    refused(
-        &asker,
-        &stage.namespace,
-        object("Waiver", "w-", endless),
-        "spec.notAfter",
-    )
-    .await?;
-    let waive = asker.kubectl([
-        "vouchsafe",
-        "waive",
-        &name,
-        "--check",
-        "not-there",
-        "--for",
-        "1h",
-        "--reason",
-        "the check is not there yet",
-        "-n",
-        &stage.namespace,
-    ]);
-    let said = waive.must().await?;
-    let waiver = said
-        .split_whitespace()
-        .nth(1)
-        .unwrap_or_default()
-        .trim_end_matches(':')
-        .to_owned();
-    let own = [
-        "vouchsafe",
-        "approve",
-        &name,
-        "--waiver",
-        &waiver,
-        "--role",
-        "security",
-        "--reason",
-        "mine",
-        "--yes",
-        "-n",
-        &stage.namespace,
-    ];
-    asker.kubectl(own).ran().await?;
-    let judged = until("the waiver to be judged", || async {
-        let status = stage.api::<Promotion>().get(&name).await?.status.unwrap_or_default();
-        let found = status.waivers.into_iter().find(|found| found.waiver == waiver);
-        Ok(found.map_or_else(|| Look::NotYet("not seen".to_owned()), Look::Seen))
-    })
-    .await?;
-    ensure!(!judged.active, "a waiver counts on its requester's word: {judged:?}");
-    stage.nothing_ran(&agent.selector()).await?;
-    let other = [
-        "vouchsafe",
-        "approve",
-        &name,
-        "--waiver",
-        &waiver,
-        "--role",
-        "security",
-        "--reason",
-        "agreed",
-        "--yes",
-        "-n",
-        &stage.namespace,
-    ];
-    let read = vec![rule("vouchsafe.dev", &["waivers", "promotions"], &[], &["get", "list"])];
-    cx.cluster()
-        .grants()
-        .allow(&stage.namespace, read, stage.security.subject())
-        .await?;
-    stage.security.kubectl(other).must().await?;
-    stage.verdict(&name, Verdict::Cleared).await.map(drop)
 }
