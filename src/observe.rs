@@ -100,6 +100,12 @@ impl World {
             .unwrap_or_default()
     }
 
+    /// Whether a namespace is being deleted, so that nothing can be created in it.
+    pub(crate) fn is_ending(&self, namespace: &str) -> bool {
+        let found = self.namespaces.get(&ObjectRef::new(namespace));
+        found.is_some_and(|found| found.metadata.deletion_timestamp.is_some())
+    }
+
     /// Names of the namespaces that belong to an environment.
     pub(crate) fn governed(&self) -> Vec<String> {
         let governed = self

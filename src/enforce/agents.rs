@@ -37,7 +37,7 @@ pub(crate) async fn reconcile(agent: Arc<Agent>, context: Arc<Context>) -> Resul
     }
     let state = observe(&agent, &context, &namespace).await?;
     let environment = context.world.environment_of(&namespace);
-    let wait = if environment.is_empty() {
+    let wait = if environment.is_empty() || context.world.is_ending(&namespace) {
         None
     } else {
         ask(&agent, &state, &environment, &context).await?

@@ -164,17 +164,22 @@ async fn tell(context: &Context, view: &mut View, pod: &DynamicObject, subject: 
     if !context.ledgers.is_new(&about, &format!("{reason}{message}")) {
         return;
     }
+    // Where nothing is held it would be.
+    let words = if view.wanted.enforcement == Enforcement::Observe {
+        "would be held"
+    } else {
+        "held"
+    };
     tracing::info!(
         event = "held",
+        enforcement = ?view.wanted.enforcement,
         pod = write::name_of(pod),
         reason,
         message,
-        "a pod waits"
+        "a pod waits, or would"
     );
-    context
-        .recorder
-        .about(pod, false, reason, format!("held: {message}"))
-        .await;
+    let note = format!("{words}: {message}");
+    context.recorder.about(pod, false, reason, note).await;
 }
 
 /// Jobs that we suspended and whose release is cleared now.

@@ -5,7 +5,10 @@ use crate::check::{
     CheckSpec,
     rules::{Authority, EvidenceRule, Parameter, Producer, ProducerKind, SignatureRule, SurfaceRule},
 };
-use vouchsafe_core::decision;
+use vouchsafe_core::{
+    cel::{PolicyKind, validate_policy},
+    decision,
+};
 
 /// How a requirement is judged. None when the spec does not say it in exactly one way, which the API server never stores.
 #[must_use]
@@ -24,8 +27,24 @@ pub fn check(name: &str, spec: &CheckSpec) -> (Option<decision::Check>, Vec<Prob
     let mut problems = Vec::new();
     let rule = match (signature, evidence, surface) {
         (Some(rule), None, None) => Some(by_signature(rule, &object, &mut problems)),
-        (None, Some(rule), None) => Some(by_evidence(rule)),
-        (None, None, Some(rule)) => Some(by_surface(rule)),
+        (None, Some(rule), None) => {
+            problems.extend(expression(
+                &object,
+                "spec.evidence.policy",
+                &rule.policy,
+                PolicyKind::Evidence,
+            ));
+            Some(by_evidence(rule))
+        }
+        (None, None, Some(rule)) => {
+            problems.extend(expression(
+                &object,
+                "spec.surface.policy",
+                &rule.policy,
+                PolicyKind::Surface,
+            ));
+            Some(by_surface(rule))
+        }
         _ => {
             let message = "give exactly one of signature, evidence and surface".to_owned();
             problems.push(Problem {
@@ -42,6 +61,16 @@ pub fn check(name: &str, spec: &CheckSpec) -> (Option<decision::Check>, Vec<Prob
         owner: owner.clone(),
     });
     (check, problems)
+}
+
+/// What is wrong with an expression; the check is inconclusive then, and stays in the policy.
+fn expression(object: &str, field: &str, policy: &str, kind: PolicyKind) -> Option<Problem> {
+    let error = validate_policy(policy, kind).err()?;
+    Some(Problem {
+        object: object.to_owned(),
+        field: field.to_owned(),
+        message: format!("{error}, so that nothing passes it"),
+    })
 }
 
 fn parameter(Parameter { name, kind, default }: &Parameter) -> decision::Parameter {

@@ -193,3 +193,26 @@ fn an_authority_without_a_key_does_not_count() {
         "Check/signed spec.signature.authorities[0].key: authority `ci` has no public key, so that its signatures do not count"
     );
 }
+
+#[test]
+fn a_rule_that_is_no_expression_is_named() {
+    for (field, check) in [
+        ("surface", json!({"surface": {"policy": "surface.tools.all(tool,"}})),
+        (
+            "evidence",
+            json!({"evidence": {"subject": "Image", "policy": "counters."}}),
+        ),
+    ] {
+        let check: CheckSpec = serde_json::from_value(check).unwrap();
+        let spec = environment(&json!({"requires": [{"check": "broken"}]}));
+        let catalogue = Catalogue {
+            environments: BTreeMap::new(),
+            checks: [("broken", &check)].into(),
+        };
+        let (lowered, problems) = policy("prod", &spec, &catalogue);
+        let words: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        let start = format!("Check/broken spec.{field}.policy: the expression is not valid");
+        assert!(words.len() == 1 && words[0].starts_with(&start), "{words:?}");
+        assert!(lowered.requires[0].definition.is_some(), "the check itself stays");
+    }
+}
