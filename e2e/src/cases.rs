@@ -1,14 +1,23 @@
 //! What is shown, each module one part of it.
 
+mod api_server;
+mod bad_input;
 mod chart;
+mod dead_operator;
 mod grants;
 mod ground;
 mod kinds;
+mod latency;
 mod one_release;
 mod operator;
 mod registries;
+mod rollout;
+mod storm;
 mod story;
+mod switch;
+mod three_environments;
 mod waivers;
+mod workload_kinds;
 
 use crate::suite::Case;
 
@@ -16,15 +25,24 @@ use crate::suite::Case;
 #[must_use]
 pub fn all() -> Vec<Case> {
     [
+        api_server::cases(),
+        bad_input::cases(),
         chart::cases(),
+        dead_operator::cases(),
         grants::cases(),
         ground::cases(),
         kinds::cases(),
+        latency::cases(),
         one_release::cases(),
         operator::cases(),
         registries::cases(),
+        rollout::cases(),
+        storm::cases(),
         story::cases(),
+        switch::cases(),
+        three_environments::cases(),
         waivers::cases(),
+        workload_kinds::cases(),
     ]
     .concat()
 }

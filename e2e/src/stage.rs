@@ -332,13 +332,13 @@ impl AgentOf {
         format!("{}-prompt-{}", self.name, hex.get(..10).unwrap_or(hex))
     }
 
-    /// The ConfigMap, the Agent and the Deployment.
+    /// The ConfigMap, the Deployment and the Agent: last, so that however slow the machine is, what it names is there when it comes.
     #[must_use]
     pub fn objects(&self) -> Vec<Value> {
         vec![
             self.config_map(),
-            self.agent("Deployment", "apps/v1"),
             self.deployment(),
+            self.agent("Deployment", "apps/v1"),
         ]
     }
 

@@ -250,6 +250,12 @@ impl Context {
         Helm::new(self.cluster().tools())
     }
 
+    /// Prints a line of the case's output: a figure that was measured.
+    #[expect(clippy::print_stdout, reason = "figures are what some cases are for")]
+    pub fn tell(&self, words: &str) {
+        println!("note  {words}");
+    }
+
     /// For a case that cannot be shown here: `return Err(context.skip("…"))`.
     #[must_use]
     pub fn skip(&self, reason: &str) -> anyhow::Error {
