@@ -4,6 +4,7 @@ mod api_server;
 mod bad_input;
 mod chart;
 mod dead_operator;
+mod files;
 mod grants;
 mod ground;
 mod kinds;
@@ -16,6 +17,7 @@ mod storm;
 mod story;
 mod switch;
 mod three_environments;
+mod verbs;
 mod waivers;
 mod workload_kinds;
 
@@ -29,6 +31,7 @@ pub fn all() -> Vec<Case> {
         bad_input::cases(),
         chart::cases(),
         dead_operator::cases(),
+        files::cases(),
         grants::cases(),
         ground::cases(),
         kinds::cases(),
@@ -41,6 +44,7 @@ pub fn all() -> Vec<Case> {
         story::cases(),
         switch::cases(),
         three_environments::cases(),
+        verbs::cases(),
         waivers::cases(),
         workload_kinds::cases(),
     ]

@@ -16,9 +16,10 @@
 //!    name starts with it and `-`. `Claims`: `claimName` is `""` in every volume whose only fields are `name`, call it V, and
 //!    `persistentVolumeClaim`, with a `claimName` that is V, `-` and the pod's name. `Affinity`: `affinity`.
 //!
-//! Whether there was a token at all is compared, too: `token` says so. `volumes` and `volumeMounts` that got empty are left out. What remains is equal, every key both ways, lists in order; **except that
-//! `volumes` are equal as sets**: their names are unique, their order means nothing, and the StatefulSet controller puts a pod's claims
-//! there in random order. In a profile the claims come first, by name; the others stay in the order of the pod that it was taken from.
+//! Whether there was a token at all is compared, too: `token` says so. `volumes` and `volumeMounts` that got empty are left out. What remains
+//! is equal, every key both ways, lists in order; **except that `volumes` are equal as sets**: their names are unique, their order means
+//! nothing, and the StatefulSet controller puts a pod's claims there in random order. In a profile the claims come first, by name; the others
+//! stay in the order of the pod that it was taken from.
 //!
 //! `refers` names what the spec reads from the pod's metadata: `annotations/<key>`, `labels/<key>`, or all of `annotations` or `labels`.
 //! `metadata` has their values, which a pod must have exactly, absent where absent. With `Hostname` the annotation and label

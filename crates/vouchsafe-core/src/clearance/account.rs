@@ -91,7 +91,7 @@ pub fn differences(workload: &Value, pod: &Value, token: &Value, exempt: &[Exemp
     bounded(all)
 }
 
-/// A service-account token in the pod, though the template says that there is none.
+/// A service-account token in the pod, though the template (a pod without one is its own) says that there is none.
 fn unasked(template: &Value, pod: &Value, token: &Value) -> Option<Difference> {
     let refused = template.pointer("/spec/automountServiceAccountToken") == Some(&json!(false));
     let spec = pod.get("spec").and_then(Value::as_object)?;
@@ -123,6 +123,7 @@ pub fn exempted(pod: &Value, token: &Value, exempt: &[Exempt]) -> Vec<Difference
         });
     }
     between("spec", "spec", &json!({}), &json!(found), &mut all);
+    all.extend(unasked(pod, pod, token));
     bounded(all)
 }
 

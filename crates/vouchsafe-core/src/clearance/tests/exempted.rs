@@ -263,6 +263,12 @@ fn a_pod_of_known_containers_has_nothing_else() {
         ["spec.containers", "spec.volumes"]
     );
     assert!(!exempted(&solver(), &token(), &[]).is_empty());
+    let injected = json!({"name": "kube-api-access-x", "projected": token()});
+    assert_eq!(
+        said(&with(&solver(), "/spec/volumes/-", injected)),
+        ["spec.volumes"],
+        "it says that it has no token"
+    );
     let mut other = exempt();
     other.free.clear();
     assert_ne!(Exempt::release(&[exempt()]), Exempt::release(&[other]));
