@@ -105,7 +105,8 @@ impl View {
 
     /// When the first thing that it holds ends.
     pub(super) fn ends(&self) -> Option<Timestamp> {
-        self.wanted.cleared.iter().map(|cleared| cleared.not_after).min()
+        let ends = self.wanted.cleared.iter().map(|cleared| cleared.not_after);
+        ends.chain(self.grandfather_until).min()
     }
 
     /// Until when a pod that was judged may run; none when it is not cleared.

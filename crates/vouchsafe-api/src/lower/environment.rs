@@ -7,7 +7,7 @@ use crate::{
     check::{Check, CheckSpec},
     environment::{
         Environment, EnvironmentSpec,
-        rules::{Approvals, Clearance, Exemption, Predecessor, Requirement},
+        rules::{Approvals, Clearance, Exemption, Hold, OnFailure, Predecessor, Requirement},
     },
 };
 use std::collections::BTreeMap;
@@ -54,12 +54,13 @@ pub fn policy(name: &str, spec: &EnvironmentSpec, catalogue: &Catalogue<'_>) -> 
         on_binding_change,
         existing,
         clearance,
-        hold: _,
+        hold,
         exempt,
     } = spec;
     let object = format!("Environment/{name}");
     let blocking = order::problems(name, spec, catalogue, &object);
     let mut problems: Vec<Problem> = exemptions(exempt, &object).collect();
+    problems.extend(without_effect(hold, clearance, &object));
     let requires = requires
         .iter()
         .enumerate()
@@ -88,6 +89,25 @@ fn predecessor(Predecessor { environment, soak }: &Predecessor) -> decision::Pre
         environment: environment.clone(),
         soak: soak.duration(),
     }
+}
+
+/// What can be written and is not enforced in this version: said, so that nobody relies on it.
+fn without_effect(hold: &Hold, clearance: &Clearance, object: &str) -> impl Iterator<Item = Problem> {
+    let surge = hold.require_surge.then_some((
+        "spec.hold.requireSurge",
+        "it has no effect in this version: what would lose a running pod is refused for StatefulSets, DaemonSets and workloads without surge only",
+    ));
+    let evict = (clearance.on_failure == OnFailure::Evict).then_some((
+        "spec.clearance.onFailure",
+        "`Evict` acts as `Hold` in this version: the clearance is withdrawn, and pods that run are not evicted",
+    ));
+    let problem = |(field, message): (&str, &str)| Problem {
+        object: object.to_owned(),
+        field: field.to_owned(),
+        message: message.to_owned(),
+    };
+    let found: Vec<_> = surge.into_iter().chain(evict).map(problem).collect();
+    found.into_iter()
 }
 
 fn requirement(
