@@ -25,6 +25,7 @@ use vouchsafe_evidence::reference::{ImageReference, ReferenceError};
 /// Give a tool's report as Evidence.
 #[derive(Debug, Args)]
 #[command(
+    group = clap::ArgGroup::new("subject").required(true).args(["image", "release", "model", "tool_server"]),
     after_help = "Example:\n  kubectl vouchsafe attest trivy.json --check image-scanned --image registry.example/refund@sha256:… -n support-prod"
 )]
 pub(crate) struct AttestArgs {
@@ -35,16 +36,17 @@ pub(crate) struct AttestArgs {
     #[arg(long, value_name = "NAME")]
     check: String,
     /// The image that it is about, by digest.
-    #[arg(
-        long,
-        value_name = "IMAGE",
-        required_unless_present = "release",
-        conflicts_with = "release"
-    )]
+    #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
     /// The Promotion whose release it is about.
     #[arg(long, value_name = "PROMOTION")]
     release: Option<String>,
+    /// The model that it is about, by its component's digest.
+    #[arg(long, value_name = "DIGEST")]
+    model: Option<Digest>,
+    /// The tool server that it is about, by its component's digest.
+    #[arg(long, value_name = "DIGEST")]
+    tool_server: Option<Digest>,
     /// The report's format.
     #[arg(long, value_enum, default_value_t = FormatArg::Auto)]
     format: FormatArg,
@@ -132,16 +134,7 @@ pub(crate) fn run(args: &AttestArgs, screen: &mut Screen) -> Result<Ended, Failu
 
 async fn give(args: &AttestArgs, report: &Report, bytes: &[u8], screen: &mut Screen) -> Result<Ended, Failure> {
     let cluster = Cluster::open(&args.cluster).await?;
-    let subject = match (&args.image, &args.release) {
-        (Some(image), _) => of_image(image, report)?,
-        (None, promotion) => {
-            let promotion: Promotion = cluster.get(promotion.as_deref().unwrap_or_default()).await?;
-            Subject {
-                kind: SubjectKind::Release,
-                digest: promotion.spec.release.to_string(),
-            }
-        }
-    };
+    let subject = subject(args, report, &cluster).await?;
     let about = subject.digest.clone();
     let spec = spec(&args.check, subject, report, args.started_at)?;
     let object = Evidence {
@@ -163,6 +156,28 @@ async fn give(args: &AttestArgs, report: &Report, bytes: &[u8], screen: &mut Scr
     screen.line(&format!("Evidence {name} for {} about {about}", args.check));
     screen.line(&format!("  {}", in_words(report)));
     Ok(Ended::Well)
+}
+
+/// What it is about; one of the four is given.
+async fn subject(args: &AttestArgs, report: &Report, cluster: &Cluster) -> Result<Subject, Failure> {
+    let by_digest = |kind, digest: &Digest| Subject {
+        kind,
+        digest: digest.to_string(),
+    };
+    if let Some(image) = &args.image {
+        return Ok(of_image(image, report)?);
+    }
+    if let Some(model) = &args.model {
+        return Ok(by_digest(SubjectKind::Model, model));
+    }
+    if let Some(server) = &args.tool_server {
+        return Ok(by_digest(SubjectKind::ToolServer, server));
+    }
+    let promotion: Promotion = cluster.get(args.release.as_deref().unwrap_or_default()).await?;
+    Ok(Subject {
+        kind: SubjectKind::Release,
+        digest: promotion.spec.release.to_string(),
+    })
 }
 
 fn of_image(image: &str, report: &Report) -> Result<Subject, AttestError> {

@@ -72,8 +72,15 @@ impl Place<'_> {
         } else {
             format!(": {}", outcome.message)
         };
+        let reason = match outcome.outcome {
+            Outcome::Pass | Outcome::Waived => String::new(),
+            _ => format!(" ({})", outcome.reason),
+        };
         screen.pieces(&[
-            (style, &format!("  {mark} {} {}", outcome.outcome, outcome.check)),
+            (
+                style,
+                &format!("  {mark} {} {}{reason}", outcome.outcome, outcome.check),
+            ),
             (Style::Plain, &words),
         ]);
         if matches!(outcome.outcome, Outcome::Pass | Outcome::Waived) {
@@ -90,6 +97,9 @@ impl Place<'_> {
     fn commands(&self, outcome: &CheckOutcome, check: Option<&CheckSpec>) -> Vec<String> {
         let Some(check) = check else { return Vec::new() };
         let namespace = &self.cluster.namespace;
+        if outcome.reason == "RegistryUnavailable" {
+            return vec!["see that the registry answers; it is asked again without anybody's doing".to_owned()];
+        }
         if check.signature.is_some() {
             let images = outcome.missing.iter().filter(|part| part.subject == SubjectKind::Image);
             return images
