@@ -2,8 +2,13 @@
 
 mod api_server;
 mod bad_input;
+mod changes;
 mod chart;
+mod configuration;
+mod content;
 mod dead_operator;
+mod environments;
+mod fields;
 mod files;
 mod grants;
 mod ground;
@@ -11,6 +16,7 @@ mod kinds;
 mod latency;
 mod one_release;
 mod operator;
+mod people;
 mod registries;
 mod rollout;
 mod storm;
@@ -29,8 +35,13 @@ pub fn all() -> Vec<Case> {
     [
         api_server::cases(),
         bad_input::cases(),
+        changes::cases(),
         chart::cases(),
+        configuration::cases(),
+        content::cases(),
         dead_operator::cases(),
+        environments::cases(),
+        fields::cases(),
         files::cases(),
         grants::cases(),
         ground::cases(),
@@ -38,6 +49,7 @@ pub fn all() -> Vec<Case> {
         latency::cases(),
         one_release::cases(),
         operator::cases(),
+        people::cases(),
         registries::cases(),
         rollout::cases(),
         storm::cases(),

@@ -3,6 +3,7 @@
 //!
 //! Nothing here is part of the product. Servers listen on loopback only; what is started is stopped by its own process id.
 
+pub mod attempt;
 pub mod attempts;
 pub mod authority;
 pub mod await_;
