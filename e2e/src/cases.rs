@@ -8,6 +8,7 @@ mod configuration;
 mod content;
 mod dead_operator;
 mod environments;
+mod evidence;
 mod fields;
 mod files;
 mod grants;
@@ -25,6 +26,7 @@ mod switch;
 mod three_environments;
 mod verbs;
 mod waivers;
+mod workload_changes;
 mod workload_kinds;
 
 use crate::suite::Case;
@@ -41,6 +43,7 @@ pub fn all() -> Vec<Case> {
         content::cases(),
         dead_operator::cases(),
         environments::cases(),
+        evidence::cases(),
         fields::cases(),
         files::cases(),
         grants::cases(),
@@ -58,6 +61,7 @@ pub fn all() -> Vec<Case> {
         three_environments::cases(),
         verbs::cases(),
         waivers::cases(),
+        workload_changes::cases(),
         workload_kinds::cases(),
     ]
     .concat()

@@ -119,8 +119,19 @@ impl Judge {
         answer(self.api.create(&dry, &self.object(object)?).await)
     }
 
-    /// What changing a stored one would do. Who made it the API server writes.
+    /// What changing a stored one would do. Where the operator wrote its status meanwhile, it is read anew.
     async fn change(&self, change: &Value) -> Result<Answer> {
+        for _ in 0..TRIES {
+            match self.change_once(change).await? {
+                Err(kube::Error::Api(status)) if status.code == 409 => {}
+                judged => return answer(judged),
+            }
+        }
+        bail!("the object changes faster than it can be changed");
+    }
+
+    /// Who made it the API server writes.
+    async fn change_once(&self, change: &Value) -> Result<kube::Result<DynamicObject>> {
         let name = word(&self.full, "/metadata/name");
         let stored = match self.api.get_opt(name).await? {
             Some(stored) => stored,
@@ -136,7 +147,7 @@ impl Judge {
             dry_run: true,
             ..PostParams::default()
         };
-        answer(self.api.replace(name, &dry, &object).await)
+        Ok(self.api.replace(name, &dry, &object).await)
     }
 
     /// As far as it goes: the namespace goes anyway.
@@ -145,6 +156,9 @@ impl Judge {
         let _ = self.api.delete(name, &DeleteParams::default()).await;
     }
 }
+
+/// How often an object is read anew.
+const TRIES: usize = 20;
 
 /// What cannot be stamped, because it does not even have the shape of its kind: said before the schema is asked.
 const SHAPELESS: &str = "failed to convert original object to typed object";
