@@ -15,7 +15,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Fills `profiles` and `index`, and adds to the truth what they are made of.
 pub(super) fn profiles(
@@ -30,7 +30,9 @@ pub(super) fn profiles(
     let again: BTreeMap<_, _> = offers.iter().rev().map(|offer| (offer.key.as_str(), offer)).collect();
     for (key, entry) in known.into_iter().flat_map(in_order) {
         let Subject { agent, release, .. } = &entry.subject;
-        let Some(until) = targets.until_kept(agent, *release, entry.not_after) else {
+        let kept = targets.until_kept(agent, *release, entry.not_after);
+        // What is offered again stays in its place, so that a crash after the withdrawal leaves the same order.
+        let Some(until) = kept.or_else(|| again.get(key).map(|offer| offer.until)) else {
             continue;
         };
         let objects = match (truth.before(&entry.profile.spec), again.get(key)) {
@@ -160,7 +162,7 @@ pub(super) fn templates(
     let new: Vec<_> = offered_templates(wanted, targets)
         .map(|entry| (template_key(&entry), entry))
         .collect();
-    let again: BTreeSet<_> = new.iter().map(|(key, _)| key.clone()).collect();
+    let again: BTreeMap<_, _> = new.iter().map(|(key, entry)| (key.clone(), entry.not_after)).collect();
     let keys = known
         .into_iter()
         .flat_map(|known| known.template_index.values().flatten());
@@ -168,11 +170,12 @@ pub(super) fn templates(
         let Some(entry) = known.and_then(|known| known.templates.get(key)) else {
             continue;
         };
-        let until = targets.until_kept(&entry.agent, entry.release, entry.not_after);
+        let kept = targets.until_kept(&entry.agent, entry.release, entry.not_after);
+        let until = kept.or_else(|| again.get(key).copied());
         let same = truth
             .before(&entry.spec)
             .is_ok_and(|objects| truth.added(&objects).is_ok());
-        if let Some(not_after) = until.filter(|_| same || again.contains(key)) {
+        if let Some(not_after) = until.filter(|_| same || again.contains_key(key)) {
             add_template(
                 ledger,
                 budget,
