@@ -93,8 +93,11 @@ struct Tries {
 impl Tries {
     fn new(stage: &Stage, agent: &AgentOf, others: Api<Pod>) -> Result<Self> {
         let (editor, namespace) = (&stage.editor, &stage.namespace);
-        let spec = json!({"containers": [{"name": "agent", "image": image("another")}]});
-        let once = json!({"containers": spec["containers"], "restartPolicy": "Never"});
+        let containers = json!([{"name": "agent", "image": image("another")}]);
+        let (spec, once) = (
+            json!({"containers": containers}),
+            json!({"containers": containers, "restartPolicy": "Never"}),
+        );
         let recreated = json!({"strategy": {"type": "Recreate", "rollingUpdate": null}, "template": {"spec": spec}});
         Ok(Self {
             pods: editor.api(namespace),
@@ -102,10 +105,10 @@ impl Tries {
             jobs: editor.api(namespace),
             deployments: editor.api(namespace),
             others,
-            cleared: object("cleared", &json!({"spec": agent.pod_spec()}))?,
-            uncleared: object("uncleared", &json!({"spec": spec}))?,
-            config_map: object("notes", &json!({"data": {"note": "nobody runs with it"}}))?,
-            job: object("once", &json!({"spec": {"template": {"spec": once}}}))?,
+            cleared: object(json!({"metadata": named("cleared"), "spec": agent.pod_spec()}))?,
+            uncleared: object(json!({"metadata": named("uncleared"), "spec": spec}))?,
+            config_map: object(json!({"metadata": named("notes"), "data": {"note": "nobody runs with it"}}))?,
+            job: object(json!({"metadata": named("once"), "spec": {"template": {"spec": once}}}))?,
             deployment: agent.name.clone(),
             change: json!({"spec": recreated}),
         })
@@ -183,10 +186,12 @@ impl Tries {
     }
 }
 
-fn object<K: DeserializeOwned>(name: &str, rest: &Value) -> Result<K> {
-    let mut object = rest.clone();
-    object["metadata"] = json!({"name": name, "labels": {"app": name}});
-    serde_json::from_value(object).with_context(|| format!("`{name}` is no such object"))
+fn named(name: &str) -> Value {
+    json!({"name": name, "labels": {"app": name}})
+}
+
+fn object<K: DeserializeOwned>(object: Value) -> Result<K> {
+    serde_json::from_value(object).context("there is no such object")
 }
 
 fn is_held(pod: &Pod) -> bool {

@@ -7,7 +7,7 @@ use crate::{
     stage::{AgentOf, Stage, one_approval},
     suite::{Case, Context},
 };
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use kube::ResourceExt;
 use vouchsafe_api::{Clearance, approval::Vote, promotion::status::Verdict};
 
@@ -51,12 +51,13 @@ async fn story(cx: Context) -> Result<()> {
     stage.apply(&second.objects()).await?;
     stage.vote(&stage.security, &other, "security", Vote::Approve).await?;
     stage.verdict(&other.name_any(), Verdict::Cleared).await?;
-    let pods = await_running(&stage.pods(), &first.selector(), 2).await?;
-    ensure!(
-        pods.iter().all(|pod| mounts(pod, &second.config_name())),
-        "the pods that run are not of the new release"
-    );
-    Ok(())
+    until("the pods that run to be those of the new release", || async {
+        let pods = await_running(&stage.pods(), &first.selector(), 2).await?;
+        let new = pods.iter().filter(|pod| mounts(pod, &second.config_name())).count();
+        Ok(Look::when(new, |new| *new == 2))
+    })
+    .await
+    .map(drop)
 }
 
 fn mounts(pod: &k8s_openapi::api::core::v1::Pod, config_map: &str) -> bool {
