@@ -5,6 +5,7 @@
 
 mod barrier;
 mod config;
+mod dropped;
 mod grandfather;
 mod held;
 mod owners;
@@ -44,6 +45,8 @@ pub(crate) struct Ledgers {
     pub(super) replica_sets: ReplicaSets,
     barrier: Barrier,
     config: config::Seen,
+    /// What they could not take in.
+    pub(super) left_out: dropped::LeftOut,
     reached: Mutex<HashSet<String>>,
     told: Mutex<HashMap<String, String>>,
     would_hold: Mutex<HashMap<String, usize>>,
@@ -112,9 +115,11 @@ pub(crate) async fn reconcile(
     if view.begins() {
         grandfather::take_in(&context, &mut view).await?;
     }
-    view.current = stored.withdraw(&context, &view.plan(super::now())).await?;
+    let withdrawal = view.plan(super::now());
+    view.current = stored.withdraw(&context, &withdrawal).await?;
     context.ledgers.config.remember(&name, found);
     let released = admit(&context, &mut stored, &mut view).await?;
+    dropped::tell(&context, &name, &withdrawal.dropped, &released.dropped).await;
     context.ledgers.reached(&name);
     enforce(&context, &namespace, environment.spec.enforcement).await?;
     for pod in &released.pods {
@@ -144,10 +149,11 @@ async fn admit(context: &Context, stored: &mut Stored, view: &mut View) -> Resul
             unseen = false;
         }
         view.wanted.profiles.truncate(offered);
-        let released = held::judge(context, view).await?;
+        let mut released = held::judge(context, view).await?;
         let plan = view.plan(super::now());
         if plan.protect.is_none() {
             stored.grant(context, &plan).await?;
+            released.dropped = plan.dropped;
             return Ok(released);
         }
     }

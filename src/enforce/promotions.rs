@@ -27,7 +27,7 @@ pub(crate) async fn reconcile(promotion: Arc<Promotion>, context: Arc<Context>) 
     let now = now();
     let judged = judge(&promotion, &context, now).await;
     let next = match &judged {
-        Ok(judged) => status::decided(&promotion, judged, &context.world, now),
+        Ok(judged) => status::decided(&promotion, judged, &context, now),
         Err(unusable) => status::unusable(&promotion, unusable, &context.world, now),
     };
     let previous = promotion.status.clone().unwrap_or_default();

@@ -42,7 +42,7 @@ pub(crate) enum Change {
     },
     /// Evidence about a subject.
     Evidence { subject: String },
-    /// An Approval or a Waiver.
+    /// What is known of a Promotion: an Approval, a Waiver, or that the ledger cannot hold it.
     Word { promotion: String },
     /// A ledger.
     Clearance { namespace: String },

@@ -67,6 +67,8 @@ words! {
         AgentDeleted,
         /// The ledger would be too large.
         LedgerFull,
+        /// Configuration is not what it was when the release was cleared.
+        ConfigurationChanged,
         /// The policies are installed as shipped, and the probe was held.
         Enforced,
         /// Policies are missing or not as shipped.

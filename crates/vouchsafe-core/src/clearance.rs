@@ -47,7 +47,7 @@ pub use self::{
     ledger::{Cleared, LedgerSpec, ProfileEntry, Protected, Subject, TemplateEntry},
     owner::OwnerKind,
     plan::{
-        ClearedRelease, Grandfathered, MAX_BYTES, MAX_EXPLANATION, MAX_PER_IMAGE, MAX_PROFILES, MAX_PROTECTED,
+        ClearedRelease, Dropped, Grandfathered, MAX_BYTES, MAX_EXPLANATION, MAX_PER_IMAGE, MAX_PROFILES, MAX_PROTECTED,
         MAX_RELEASES, MAX_TEMPLATES, MAX_WAITING, Offered, Plan, Wanted, plan,
     },
     profile::{Images, MAX_PROFILE, Metadata, Profile, ProfileError, Varies},

@@ -2,13 +2,17 @@
 
 use crate::{
     attempt::{api, create, delete, patch, try_create},
+    await_::{Look, until},
     cases::{
         changes::runs,
         content::{copy, with},
     },
+    stage::{AgentOf, Stage},
     suite::{Case, Context},
 };
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use k8s_openapi::api::core::v1::Event;
+use kube::api::ListParams;
 use serde_json::json;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -55,5 +59,25 @@ async fn configuration(cx: Context) -> Result<()> {
     delete(&maps, &agent.config_name()).await?.taken("its deletion")?;
     let again = with(&agent.config_map(), "/data", json!({"system.md": "Refund everything."}))?;
     let answer = create(&stage.editor, Some(&stage.namespace), &again).await?;
-    answer.refused_with("the name with other content", "cannot come back under this name")
+    answer.refused_with("the name with other content", "cannot come back under this name")?;
+    lost_is_said(&stage, &agent).await
+}
+
+/// A running release that lost its configuration: its profile is gone, and an Event on its Promotion says why.
+async fn lost_is_said(stage: &Stage, agent: &AgentOf) -> Result<()> {
+    let name = format!("ConfigMap/{}", agent.config_name());
+    until("an Event that says that the configuration is lost", || async {
+        let events = stage.api::<Event>().list(&ListParams::default()).await?.items;
+        let said = events.into_iter().find(|event| {
+            let note = event.message.as_deref().unwrap_or_default();
+            event.reason.as_deref() == Some("ConfigurationChanged") && note.contains(&name)
+        });
+        Ok(said.map_or_else(|| Look::NotYet("no such Event".to_owned()), Look::Seen))
+    })
+    .await
+    .and_then(|event| {
+        let about = event.involved_object.kind.unwrap_or_default();
+        ensure!(about == "Promotion", "the Event is about a {about}");
+        Ok(())
+    })
 }

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::{ResourceExt, api::DynamicObject};
 use std::sync::Arc;
 use vouchsafe_core::{
-    clearance::{Images, OwnerKind, Profile, Subject, differences, template_matches},
+    clearance::{Dropped, Images, OwnerKind, Profile, Subject, differences, template_matches},
     decision::Enforcement,
     surface::pod_template,
 };
@@ -26,6 +26,8 @@ const EXEMPT_FOR: SignedDuration = SignedDuration::from_hours(24 * 90);
 pub(super) struct Released {
     pub(super) pods: Vec<Arc<DynamicObject>>,
     pub(super) jobs: Vec<Arc<DynamicObject>>,
+    /// What the ledger could not take in.
+    pub(super) dropped: Vec<Dropped>,
 }
 
 /// Judges everything that waits in a namespace; what is cleared is added to what the ledger grants.

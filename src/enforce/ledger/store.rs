@@ -56,9 +56,6 @@ impl Stored {
 
     /// Lets in what is cleared.
     pub(super) async fn grant(&mut self, context: &Context, plan: &Plan) -> Result<(), Error> {
-        for reason in &plan.dropped {
-            tracing::error!(event = "ledger_full", namespace = self.namespace, %reason, "the ledger cannot hold everything");
-        }
         match &plan.grant {
             Some(spec) => self.write(context, spec, "grant").await,
             None => Ok(()),

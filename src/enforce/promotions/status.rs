@@ -3,7 +3,10 @@
 //! `Ready` is cleared. `Cleared` says the same with the verdict as its reason. `Stalled` only when nothing but an edit can help.
 
 use super::{Judged, Unusable};
-use crate::{enforce::facts, observe::World};
+use crate::{
+    enforce::{Context, facts},
+    observe::World,
+};
 use jiff::Timestamp;
 use kube::{ResourceExt, runtime::reflector::ObjectRef};
 use vouchsafe_api::{
@@ -21,7 +24,8 @@ const MAX_HISTORY: usize = 10;
 const MAX_WORDS: usize = 256;
 
 /// What was decided.
-pub(super) fn decided(promotion: &Promotion, judged: &Judged, world: &World, now: Timestamp) -> PromotionStatus {
+pub(super) fn decided(promotion: &Promotion, judged: &Judged, context: &Context, now: Timestamp) -> PromotionStatus {
+    let world = &context.world;
     let previous = promotion.status.clone().unwrap_or_default();
     let decision = &judged.decision;
     let summary = lift::waiting_for(&decision.waiting_for).unwrap_or_else(|| decision.verdict.to_string());
@@ -30,16 +34,25 @@ pub(super) fn decided(promotion: &Promotion, judged: &Judged, world: &World, now
     next.waiting_for = (decision.verdict != decision::Verdict::Cleared).then(|| summary.clone());
     next.bindings = facts::bindings(promotion, world, now);
     deployment(promotion, &previous, &mut next, world, now);
-    let stalled = judged.policy.problems.first().cloned();
+    let unusable = judged.policy.problems.first().cloned();
+    let stalled = unusable.map(|problem| ("PolicyInvalid", problem));
     finish(
         promotion,
         previous,
         next,
         &summary,
-        stalled.map(|problem| ("PolicyInvalid", problem)),
+        stalled.or_else(|| left_out(promotion, context)),
         is_orphaned(promotion, world),
         now,
     )
+}
+
+/// Why the ledger does not hold all of it: nothing changes that by itself.
+fn left_out(promotion: &Promotion, context: &Context) -> Option<(&'static str, String)> {
+    let namespace = promotion.namespace().unwrap_or_default();
+    let (agent, release) = (&promotion.spec.agent, promotion.spec.release);
+    let dropped = context.ledgers.left_out.of(&namespace, agent, release)?;
+    Some((dropped.reason, dropped.message))
 }
 
 /// What is said when nothing could be decided.

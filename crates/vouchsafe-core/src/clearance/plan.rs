@@ -20,7 +20,8 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::budget::{
-    MAX_BYTES, MAX_EXPLANATION, MAX_PER_IMAGE, MAX_PROFILES, MAX_PROTECTED, MAX_RELEASES, MAX_TEMPLATES, MAX_WAITING,
+    Dropped, MAX_BYTES, MAX_EXPLANATION, MAX_PER_IMAGE, MAX_PROFILES, MAX_PROTECTED, MAX_RELEASES, MAX_TEMPLATES,
+    MAX_WAITING,
 };
 use self::{budget::Budget, configuration::Truth, releases::Targets};
 
@@ -106,9 +107,8 @@ pub struct Plan {
     pub protect: Option<LedgerSpec>,
     /// All of it.
     pub grant: Option<LedgerSpec>,
-    /// What had no room, as `LedgerFull: …`, and what contradicts the configuration, as `ConfigurationChanged: …`. Not only said once: it
-    /// stays here while it is so.
-    pub dropped: Vec<String>,
+    /// What had no room, and what contradicts the configuration. Not only said once: it stays here while it is so.
+    pub dropped: Vec<Dropped>,
 }
 
 /// Plans the writes that make a ledger what it should be.
@@ -133,7 +133,7 @@ pub fn plan(current: Option<&LedgerSpec>, wanted: &Wanted, now: Timestamp) -> Pl
 }
 
 /// The ledger as it should be, and what had no room.
-fn target(known: Option<&LedgerSpec>, wanted: &Wanted, now: Timestamp) -> (LedgerSpec, Vec<String>) {
+fn target(known: Option<&LedgerSpec>, wanted: &Wanted, now: Timestamp) -> (LedgerSpec, Vec<Dropped>) {
     let mut ledger = LedgerSpec {
         environment: wanted.environment.clone(),
         namespace_uid: wanted.namespace_uid.clone(),

@@ -1,8 +1,8 @@
 //! How much a ledger holds: what came first stays, what comes last is dropped, and said.
 
-use crate::clearance::ledger::LedgerSpec;
+use crate::{clearance::ledger::LedgerSpec, digest::ReleaseDigest};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 /// Bytes of the whole spec's JSON. The API server's store takes 1.5 MiB, its requests 3.
 pub const MAX_BYTES: usize = 900 * 1024;
@@ -24,6 +24,25 @@ pub const MAX_EXPLANATION: usize = 300;
 /// Things that are named as dropped; a further line says how many more.
 const MAX_DROPPED: usize = 16;
 
+/// Something that should be in a ledger and is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// `LedgerFull`: there is no room. `ConfigurationChanged`: it contradicts the configuration.
+    pub reason: &'static str,
+    /// Whose it is; empty when it is no agent's, and of the line that says how many more there are.
+    pub agent: String,
+    /// Of which release; none on the line that says how many more there are.
+    pub release: Option<ReleaseDigest>,
+    /// What it is, and why it is not in.
+    pub message: String,
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason, self.message)
+    }
+}
+
 /// Keys of one kind.
 #[derive(Debug, Default)]
 struct Counts {
@@ -40,7 +59,7 @@ pub(super) struct Budget {
     releases: usize,
     protected: usize,
     waiting: usize,
-    dropped: Vec<String>,
+    dropped: Vec<Dropped>,
     more: usize,
 }
 
@@ -120,17 +139,27 @@ impl Budget {
     }
 
     /// Notes what is left out.
-    pub(super) fn drop(&mut self, reason: &str, what: &str, why: &str) {
+    pub(super) fn drop(&mut self, reason: &'static str, of: (&str, ReleaseDigest), what: &str, why: &str) {
         if self.dropped.len() < MAX_DROPPED {
-            self.dropped.push(format!("{reason}: {what}: {why}"));
+            self.dropped.push(Dropped {
+                reason,
+                agent: of.0.to_owned(),
+                release: Some(of.1),
+                message: format!("{what}: {why}"),
+            });
         } else {
             self.more += 1;
         }
     }
 
-    pub(super) fn into_dropped(mut self) -> Vec<String> {
+    pub(super) fn into_dropped(mut self) -> Vec<Dropped> {
         if self.more > 0 {
-            self.dropped.push(format!("LedgerFull: and {} more", self.more));
+            self.dropped.push(Dropped {
+                reason: "LedgerFull",
+                agent: String::new(),
+                release: None,
+                message: format!("and {} more", self.more),
+            });
         }
         self.dropped
     }

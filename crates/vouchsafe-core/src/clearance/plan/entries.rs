@@ -44,7 +44,8 @@ pub(super) fn profiles(
             }
             (Err(name), None) => {
                 let why = format!("the content of {name} is not what was cleared");
-                budget.drop("ConfigurationChanged", &named("a profile", &entry.subject), &why);
+                let of = (agent.as_str(), *release);
+                budget.drop("ConfigurationChanged", of, &named("a profile", &entry.subject), &why);
                 continue;
             }
         };
@@ -122,13 +123,14 @@ fn add(
     if ledger.profiles.contains_key(key) {
         return;
     }
-    let what = || named("a profile", subject);
+    let (of, what) = ((subject.agent.as_str(), subject.release), named("a profile", subject));
     let added = match truth.added(&objects) {
         Ok(added) => added,
         Err(name) => {
             return budget.drop(
                 "ConfigurationChanged",
-                &what(),
+                of,
+                &what,
                 &format!("{name} is there now, or is not any more"),
             );
         }
@@ -143,7 +145,7 @@ fn add(
         .takes_protected(&added, 0)
         .and_then(|()| budget.takes_profile(image, &entry));
     if let Err(why) = taken {
-        return budget.drop("LedgerFull", &what(), &why);
+        return budget.drop("LedgerFull", of, &what, &why);
     }
     truth.add(objects);
     ledger.index.entry(image.to_owned()).or_default().push(key.to_owned());
@@ -236,6 +238,7 @@ fn add_template(ledger: &mut LedgerSpec, budget: &mut Budget, key: String, entry
         let TemplateEntry { agent, release, .. } = &entry;
         return budget.drop(
             "LedgerFull",
+            (agent.as_str(), *release),
             &format!("a template of agent `{agent}`, release {release}"),
             &why,
         );

@@ -50,12 +50,14 @@ impl<'w> Targets<'w> {
         });
         for release in kept {
             let what = format!("release {} of agent `{}`", release.release, release.agent);
+            let of = (release.agent.as_str(), release.release);
             let objects = Truth::now(&release.configuration);
             let added = match truth.added(&objects) {
                 Ok(added) => added,
                 Err(name) => {
                     budget.drop(
                         "ConfigurationChanged",
+                        of,
                         &what,
                         &format!("{name} is there for another cleared release, or is not"),
                     );
@@ -69,7 +71,7 @@ impl<'w> Targets<'w> {
             match budget.takes_release(&cleared, &added) {
                 Ok(()) => truth.add(objects),
                 Err(why) => {
-                    budget.drop("LedgerFull", &what, &why);
+                    budget.drop("LedgerFull", of, &what, &why);
                     continue;
                 }
             }

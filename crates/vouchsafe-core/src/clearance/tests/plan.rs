@@ -121,7 +121,7 @@ fn a_first_release_is_protected_then_granted() {
         .insert("fraud".to_owned(), "waits for\nred-team".to_owned());
     let plan = plan(None, &wanted, now());
     assert_eq!(plan.withdrawal, None);
-    assert_eq!(plan.dropped, [""; 0]);
+    assert_eq!(plan.dropped, []);
     let protect = plan.protect.unwrap();
     assert_eq!(
         json!(protect.protected_config),
@@ -313,11 +313,17 @@ fn changed_configuration_withdraws_what_is_made_of_it() {
     assert_eq!(runs(&plan_.withdrawal.unwrap()), [false, true]);
     assert_eq!(plan_.dropped.len(), 1);
     assert!(
-        plan_.dropped[0].starts_with("ConfigurationChanged: a profile of agent `refund`, role `server`, release v1:"),
+        plan_.dropped[0]
+            .to_string()
+            .starts_with("ConfigurationChanged: a profile of agent `refund`, role `server`, release v1:"),
         "{:?}",
         plan_.dropped
     );
-    assert!(plan_.dropped[0].ends_with("the content of ConfigMap/prompts is not what was cleared"));
+    assert!(
+        plan_.dropped[0]
+            .to_string()
+            .ends_with("the content of ConfigMap/prompts is not what was cleared")
+    );
     let mut appeared = wanted(vec![cleared("refund", 1), cleared("refund", 2)], Vec::new());
     appeared.cleared[1].configuration = vec![config("extra", true)];
     let plan_ = plan(Some(&ledger), &appeared, now());
@@ -412,16 +418,20 @@ fn a_full_ledger_says_so_and_still_withdraws() {
     assert_eq!(ledger.profiles.len(), 7 * 32 + 20);
     assert_eq!(plan_.dropped.len(), 17);
     assert!(
-        plan_.dropped[0].starts_with("LedgerFull: a profile of agent `refund`, role `server`, release v1:"),
+        plan_.dropped[0]
+            .to_string()
+            .starts_with("LedgerFull: a profile of agent `refund`, role `server`, release v1:"),
         "{:?}",
         plan_.dropped[0]
     );
     assert!(
-        plan_.dropped[0].contains("the ledger holds 32 profiles of `agent-0@sha256:"),
+        plan_.dropped[0]
+            .to_string()
+            .contains("the ledger holds 32 profiles of `agent-0@sha256:"),
         "{:?}",
         plan_.dropped[0]
     );
-    assert_eq!(plan_.dropped[16], "LedgerFull: and 40 more");
+    assert_eq!(plan_.dropped[16].to_string(), "LedgerFull: and 40 more");
     let wide: Vec<_> = (0..300)
         .map(|number| pod(&format!("image-{number}"), "v", &[]))
         .collect();
@@ -434,7 +444,9 @@ fn a_full_ledger_says_so_and_still_withdraws() {
     let full_ledger = full.grant.unwrap();
     assert_eq!(full_ledger.profiles.len(), MAX_PROFILES);
     assert!(
-        full.dropped[0].ends_with("the ledger holds 256 profiles already"),
+        full.dropped[0]
+            .to_string()
+            .ends_with("the ledger holds 256 profiles already"),
         "{:?}",
         full.dropped[0]
     );
@@ -467,7 +479,9 @@ fn the_bytes_are_bounded() {
     assert!((800 * 1024..=MAX_BYTES).contains(&size(&ledger)), "{}", size(&ledger));
     assert_eq!(ledger.profiles.len(), 8);
     assert!(
-        plan_.dropped[0].contains(&format!("at most {MAX_BYTES} are written")),
+        plan_.dropped[0]
+            .to_string()
+            .contains(&format!("at most {MAX_BYTES} are written")),
         "{:?}",
         plan_.dropped[0]
     );
@@ -502,8 +516,10 @@ fn protected_configuration_is_bounded() {
     );
     let first = plan(None, &asked, now());
     assert!(
-        first.dropped[0].contains("release v1:")
-            && first.dropped[0].contains("would protect 1025 objects, at most 1024 are allowed"),
+        first.dropped[0].to_string().contains("release v1:")
+            && first.dropped[0]
+                .to_string()
+                .contains("would protect 1025 objects, at most 1024 are allowed"),
         "{:?}",
         first.dropped
     );
