@@ -19,6 +19,7 @@ pub(crate) mod pin;
 pub(crate) mod problems;
 pub(crate) mod promote;
 pub(crate) mod registries;
+pub(crate) mod roles;
 pub(crate) mod schema;
 pub(crate) mod screen;
 pub(crate) mod status;

@@ -191,6 +191,11 @@ fn describe(agent: &Manifest, manifests: &Manifests, default: Option<&str>) -> R
     })
 }
 
+/// What the ConfigMaps of some manifests hold.
+pub(crate) fn config_maps(manifests: &Manifests) -> Result<Vec<ConfigObject>, AgentError> {
+    manifests.of("", "ConfigMap").map(configuration).collect()
+}
+
 fn configuration(manifest: &Manifest) -> Result<ConfigObject, AgentError> {
     config_object(&manifest.object).map_err(|source| AgentError::Config {
         object: manifest.title(),

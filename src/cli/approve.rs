@@ -6,8 +6,9 @@ mod show;
 
 use super::{
     Advice, Ended, Failure,
-    cluster::{Cluster, ClusterArgs, Right},
+    cluster::{Cluster, ClusterArgs},
     diff::side,
+    roles::{any_of_ours, is_anybodys, is_ours},
     screen::{Screen, note},
 };
 use clap::{Args, ValueEnum};
@@ -16,7 +17,6 @@ use std::io::{self, BufRead as _, IsTerminal as _};
 use vouchsafe_api::{
     Agent, Approval, Promotion,
     approval::{ApprovalSpec, Scope, Vote},
-    promotion::status::ApprovalOutcome,
 };
 use vouchsafe_core::digest::ReleaseDigest;
 
@@ -108,6 +108,16 @@ pub(crate) enum ApproveError {
     /// The answer was not yes.
     #[error("you did not say yes, so that nothing was stored")]
     NotConfirmed,
+    /// RBAC says no.
+    #[error("you may not approve or reject as {role} in environment `{environment}` from namespace `{namespace}`")]
+    NotYours {
+        /// The role.
+        role: String,
+        /// The environment.
+        environment: String,
+        /// Where.
+        namespace: String,
+    },
     /// No role, or several.
     #[error("in which role is not said: {0}")]
     Role(String),
@@ -124,13 +134,20 @@ impl Advice for ApproveError {
             Self::Changed { .. } => "look again: `kubectl vouchsafe diff` shows what changed".to_owned(),
             Self::NoTerminal(release) => format!("say what you looked at, with `--release {release}`"),
             Self::NotConfirmed => "look again, and answer `yes`".to_owned(),
+            Self::NotYours {
+                role,
+                environment,
+                namespace,
+            } => format!(
+                "ask whoever administers namespace `{namespace}` for the verb `approve` on `environments/{role}` named `{environment}`"
+            ),
             Self::Role(_) => "name it with --role".to_owned(),
         }
     }
 
     fn code(&self) -> u8 {
         match self {
-            Self::Changed { .. } | Self::NotConfirmed => 1,
+            Self::Changed { .. } | Self::NotConfirmed | Self::NotYours { .. } => 1,
             Self::Agent { .. } | Self::NoTerminal(_) | Self::Role(_) => 2,
         }
     }
@@ -159,7 +176,7 @@ async fn give(args: &VoteArgs, vote: Vote, screen: &mut Screen) -> Result<Ended,
     }
     // What is claimed has to be what it is, before anybody vouches for it.
     side(&promotion, super::changes::Texts::default())?;
-    let role = role(args.role.as_deref(), &promotion, &cluster).await?;
+    let role = role(args, &promotion, &cluster).await?;
     if args.release.is_none() && !args.yes {
         show::print(&promotion, &cluster, screen).await?;
         screen.flush()?;
@@ -191,41 +208,38 @@ async fn promotion(name: &str, cluster: &Cluster) -> Result<Promotion, Failure> 
     Ok(cluster.get(name).await?)
 }
 
-/// The role that is named, or the only one that is missing and ours.
-async fn role(named: Option<&str>, promotion: &Promotion, cluster: &Cluster) -> Result<String, Failure> {
-    if let Some(role) = named {
-        return Ok(role.to_owned());
+/// The role that is named, or the only one that is missing and ours. That it is ours is asked before anybody reads on; the API server judges
+/// it again.
+async fn role(args: &VoteArgs, promotion: &Promotion, cluster: &Cluster) -> Result<String, Failure> {
+    let (environment, namespace) = (&promotion.spec.environment, &cluster.namespace);
+    if let Some(role) = &args.role {
+        if is_ours(role, environment, namespace, cluster).await? {
+            return Ok(role.clone());
+        }
+        return Err(ApproveError::NotYours {
+            role: role.clone(),
+            environment: environment.clone(),
+            namespace: namespace.clone(),
+        }
+        .into());
     }
-    let missing = |outcome: &&ApprovalOutcome| outcome.have < outcome.need;
-    let outcomes = promotion
-        .status
-        .iter()
-        .flat_map(|status| &status.approvals)
-        .filter(missing);
+    let all = promotion.status.as_ref().map(|status| status.approvals.as_slice());
+    let all = all.unwrap_or_default();
+    let missing = all.iter().filter(|outcome| outcome.have < outcome.need);
+    let (anybodys, named): (Vec<_>, Vec<_>) = missing.partition(|outcome| is_anybodys(&outcome.role));
     let mut ours = Vec::new();
-    for outcome in outcomes {
-        if cluster
-            .may(&right(&outcome.role, &promotion.spec.environment, &cluster.namespace))
-            .await?
-        {
+    for outcome in named {
+        if is_ours(&outcome.role, environment, namespace, cluster).await? {
             ours.push(outcome.role.clone());
         }
+    }
+    if ours.is_empty() && (args.waiver.is_some() || !anybodys.is_empty()) {
+        ours.extend(any_of_ours(all, environment, namespace, cluster).await?);
     }
     match ours.as_slice() {
         [] => Err(ApproveError::Role("none that is missing is yours".to_owned()).into()),
         [only] => Ok(only.clone()),
         several => Err(ApproveError::Role(format!("several are missing and yours ({})", several.join(", "))).into()),
-    }
-}
-
-/// The right to approve in a role.
-pub(crate) fn right<'a>(role: &'a str, environment: &'a str, namespace: &'a str) -> Right<'a> {
-    Right {
-        verb: "approve",
-        resource: "environments",
-        subresource: Some(role),
-        name: environment,
-        namespace,
     }
 }
 

@@ -12,7 +12,10 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         authentication::v1::SelfSubjectReview,
-        authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
+        authorization::v1::{
+            ResourceAttributes, ResourceRule, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+            SelfSubjectRulesReview, SelfSubjectRulesReviewSpec,
+        },
         core::v1::Namespace,
     },
 };
@@ -168,6 +171,20 @@ impl Cluster {
         let review = review.map_err(|error| ClusterError::of::<SelfSubjectReview>("create", "", "", error))?;
         let user = review.status.and_then(|status| status.user_info);
         Ok(user.and_then(|user| user.username).unwrap_or_default())
+    }
+
+    /// What we may do in a namespace, as far as the API server lists it.
+    pub(crate) async fn rules(&self, namespace: &str) -> Result<Vec<ResourceRule>, ClusterError> {
+        let review = SelfSubjectRulesReview {
+            spec: SelfSubjectRulesReviewSpec {
+                namespace: Some(namespace.to_owned()),
+            },
+            ..SelfSubjectRulesReview::default()
+        };
+        let api = Api::<SelfSubjectRulesReview>::all(self.client.clone());
+        let answer = api.create(&PostParams::default(), &review).await;
+        let answer = answer.map_err(|error| ClusterError::of::<SelfSubjectRulesReview>("create", "", "", error))?;
+        Ok(answer.status.map(|status| status.resource_rules).unwrap_or_default())
     }
 
     /// Whether we may use one of our own verbs on an environment or check.

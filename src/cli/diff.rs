@@ -16,14 +16,15 @@ use vouchsafe_api::lower::ReleaseError;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  kubectl vouchsafe diff refund-triage-1113d45bda90c58608cda20c932b44f1 -n support-prod\n\n\
-    One Promotion is compared with what is cleared for its agent, two with each other; so are one -f and two."
+    One Promotion is compared with what is cleared for its agent, two with each other; so are one -f and two.\n    \
+    With a Promotion and -f, the texts that are in the cluster no more or not yet are taken from the manifests, where their digest is the same."
 )]
 pub(crate) struct DiffArgs {
     /// Promotions: one, or an older and a newer one.
     #[arg(value_name = "PROMOTION", num_args = 0..=2)]
     promotions: Vec<String>,
     /// Manifests instead: a file, a folder, or - for standard input; once, or an older and a newer one.
-    #[arg(short, long = "filename", value_name = "PLACE", conflicts_with = "promotions")]
+    #[arg(short, long = "filename", value_name = "PLACE")]
     filename: Vec<String>,
     /// The agent, when manifests hold several.
     #[arg(long, value_name = "NAME")]
@@ -59,7 +60,9 @@ pub(crate) enum DiffError {
 impl Advice for DiffError {
     fn fix(&self) -> String {
         match self {
-            Self::Count(_) => "name one Promotion or two, or give one -f or two".to_owned(),
+            Self::Count(_) => {
+                "name one Promotion, with texts from -f if need be, or two; or give one -f or two".to_owned()
+            }
             Self::Release { .. } => "do not trust it; ask whoever created it, and reject it".to_owned(),
             Self::Several { .. } => "name one of them with --agent".to_owned(),
         }
@@ -77,6 +80,11 @@ pub(crate) fn run(args: &DiffArgs, screen: &mut Screen) -> Result<Ended, Failure
         ),
         ([], [newer]) => super::wait(sides::manifests_and_cleared(newer, agent, &args.cluster))??,
         ([newer], []) => super::wait(sides::promotion_and_cleared(newer, &args.cluster))??,
+        ([newer], places) => {
+            let (before, mut after) = super::wait(sides::promotion_and_cleared(newer, &args.cluster))??;
+            after.texts.join(&sides::texts_of(places)?);
+            (before, after)
+        }
         ([older, newer], []) => super::wait(sides::two_promotions(older, newer, &args.cluster))??,
         (promotions, files) => return Err(DiffError::Count(promotions.len() + files.len()).into()),
     };

@@ -4,8 +4,8 @@
 
 use super::{
     Ended, Failure,
-    approve::right,
-    cluster::{Cluster, ClusterArgs, Select},
+    cluster::{Cluster, ClusterArgs, ClusterError, Select},
+    roles::{any_of_ours, is_anybodys, is_ours},
     screen::Screen,
     table::Table,
     verdict,
@@ -44,7 +44,8 @@ pub(crate) fn run(args: &InboxArgs, screen: &mut Screen) -> Result<Ended, Failur
 #[derive(Debug)]
 struct Item<'a> {
     promotion: &'a Promotion,
-    role: &'a str,
+    /// The role that is asked for; none when any will do.
+    role: Option<&'a str>,
     /// What the word is about: the release, or one of its Waivers.
     about: String,
     /// What to add to the command.
@@ -78,7 +79,7 @@ async fn excluding_requesters(promotions: &[Promotion], cluster: &Cluster) -> Re
     for name in names {
         let found = match cluster.find_global::<Environment>(&name).await {
             Ok(found) => found,
-            Err(super::cluster::ClusterError::Forbidden { .. }) => None,
+            Err(ClusterError::Forbidden { .. }) => None,
             Err(error) => return Err(error.into()),
         };
         let excludes = found.is_none_or(|environment| {
@@ -108,7 +109,7 @@ fn items<'a>(promotion: &'a Promotion, me: &str, excluding: &BTreeMap<String, bo
             .filter(|outcome| outcome.have < outcome.need && !voted(outcome, me));
         items.extend(missing.map(|outcome| Item {
             promotion,
-            role: &outcome.role,
+            role: Some(outcome.role.as_str()).filter(|role| !is_anybodys(role)),
             about: format!("release ({} of {})", outcome.have, outcome.need),
             flags: String::new(),
         }));
@@ -126,50 +127,53 @@ fn voted(outcome: &ApprovalOutcome, me: &str) -> bool {
             .any(|words| words.split_once(": ").is_some_and(|(name, _)| name == me))
 }
 
-/// Waivers that nobody has approved, and a broken glass that nobody has reviewed, in any role that the environment knows.
-fn waivers<'a>(promotion: &'a Promotion, status: &'a PromotionStatus) -> Vec<Item<'a>> {
+/// Waivers that nobody has approved, and a broken glass that nobody has reviewed; a word in any role will do.
+fn waivers<'a>(promotion: &'a Promotion, status: &'a PromotionStatus) -> impl Iterator<Item = Item<'a>> {
     let settled = matches!(status.verdict, Some(Verdict::Superseded));
     let now = Timestamp::now();
-    let open = status.waivers.iter().filter(|waiver| {
+    let open = status.waivers.iter().filter(move |waiver| {
         let unreviewed = status.break_glass_unreviewed && waiver.active;
-        waiver.not_after > now && (!waiver.active || unreviewed)
+        !settled && waiver.not_after > now && (!waiver.active || unreviewed)
     });
-    let of_role = |role: &'a str| {
-        open.clone().map(move |waiver| Item {
-            promotion,
-            role,
-            about: format!("Waiver {} ({})", waiver.waiver, waiver.message),
-            flags: format!(" --waiver {}", waiver.waiver),
-        })
-    };
-    let roles = status
-        .approvals
-        .iter()
-        .map(|outcome| outcome.role.as_str())
-        .filter(|_| !settled);
-    roles.flat_map(of_role).collect()
+    open.map(move |waiver| Item {
+        promotion,
+        role: None,
+        about: format!("Waiver {} ({})", waiver.waiver, waiver.message),
+        flags: format!(" --waiver {}", waiver.waiver),
+    })
 }
 
-/// Those whose role is ours; every question is asked once.
-async fn mine<'a>(items: Vec<Item<'a>>, cluster: &Cluster) -> Result<Vec<Item<'a>>, Failure> {
+/// Those that are ours to answer, with the role; every question is asked once.
+async fn mine<'a>(items: Vec<Item<'a>>, cluster: &Cluster) -> Result<Vec<(Item<'a>, String)>, Failure> {
     let key = |item: &Item<'_>| {
         let namespace = item.promotion.namespace().unwrap_or_default();
-        (namespace, item.promotion.spec.environment.clone(), item.role.to_owned())
+        let environment = item.promotion.spec.environment.clone();
+        (namespace, environment, item.role.map(str::to_owned))
     };
-    let questions: BTreeSet<_> = items.iter().map(key).collect();
-    let asked = stream::iter(questions).map(|question| async move {
+    let questions: BTreeMap<_, _> = items.iter().map(|item| (key(item), item.promotion)).collect();
+    let asked = stream::iter(questions).map(|(question, promotion)| async move {
         let (namespace, environment, role) = &question;
-        let may = cluster.may(&right(role, environment, namespace)).await?;
-        Ok::<_, Failure>((question, may))
+        let ours = match role {
+            Some(role) => is_ours(role, environment, namespace, cluster)
+                .await?
+                .then(|| role.clone()),
+            None => {
+                let status = promotion.status.as_ref();
+                let asked = status.map(|status| status.approvals.as_slice()).unwrap_or_default();
+                any_of_ours(asked, environment, namespace, cluster).await?
+            }
+        };
+        Ok::<_, Failure>((question, ours))
     });
     let answers: BTreeMap<_, _> = asked.buffer_unordered(AT_ONCE).try_collect().await?;
-    Ok(items
-        .into_iter()
-        .filter(|item| answers.get(&key(item)).copied().unwrap_or_default())
-        .collect())
+    let ours = |item: Item<'a>| {
+        let role = answers.get(&key(&item)).cloned().flatten()?;
+        Some((item, role))
+    };
+    Ok(items.into_iter().filter_map(ours).collect())
 }
 
-fn print(items: &[Item<'_>], everywhere: bool, screen: &mut Screen) {
+fn print(items: &[(Item<'_>, String)], everywhere: bool, screen: &mut Screen) {
     let now = Timestamp::now();
     let header = [
         "NAMESPACE",
@@ -182,7 +186,7 @@ fn print(items: &[Item<'_>], everywhere: bool, screen: &mut Screen) {
     ];
     let skipped = usize::from(!everywhere);
     let mut table = Table::new(header.get(skipped..).unwrap_or_default());
-    for item in items {
+    for (item, role) in items {
         let (metadata, spec) = (&item.promotion.metadata, &item.promotion.spec);
         let asked_by = spec
             .requested_by
@@ -196,7 +200,7 @@ fn print(items: &[Item<'_>], everywhere: bool, screen: &mut Screen) {
             item.promotion.namespace().unwrap_or_default().into(),
             item.promotion.name_any().into(),
             spec.environment.as_str().into(),
-            item.role.into(),
+            role.as_str().into(),
             item.about.as_str().into(),
             asked_by.into(),
             age.into(),
@@ -204,7 +208,7 @@ fn print(items: &[Item<'_>], everywhere: bool, screen: &mut Screen) {
         table.cells(cells.into_iter().skip(skipped));
     }
     table.print(screen);
-    if let Some(item) = items.first() {
+    if let Some((item, role)) = items.first() {
         let (name, namespace) = (
             item.promotion.name_any(),
             item.promotion.namespace().unwrap_or_default(),
@@ -213,8 +217,8 @@ fn print(items: &[Item<'_>], everywhere: bool, screen: &mut Screen) {
         screen.line("Look at one and give your word:");
         screen.line(&format!("  kubectl vouchsafe diff {name} -n {namespace}"));
         screen.line(&format!(
-            "  kubectl vouchsafe approve {name}{} --role {} --reason … -n {namespace}",
-            item.flags, item.role
+            "  kubectl vouchsafe approve {name}{} --role {role} --reason … -n {namespace}",
+            item.flags
         ));
     }
 }

@@ -117,10 +117,6 @@ fn created(promotion: &Promotion) -> Option<Timestamp> {
 impl Row<'_> {
     /// What the release is to the agent: what it is now, what was promoted ahead, or what it was before.
     fn place(&self) -> &'static str {
-        let Some(agent) = self.agent_object else {
-            return "no Agent";
-        };
-        let current = agent.status.as_ref().and_then(|status| status.release);
         let Some(promotion) = self.promotion else {
             return "";
         };
@@ -128,7 +124,9 @@ impl Row<'_> {
             .status
             .as_ref()
             .is_some_and(|status| status.deployed_at.is_some());
-        match current {
+        let status = self.agent_object.and_then(|agent| agent.status.as_ref());
+        match status.and_then(|status| status.release) {
+            _ if deployed && self.agent_object.is_none() => "no Agent",
             Some(current) if current == promotion.spec.release => "current",
             _ if deployed => "earlier",
             _ => "ahead",

@@ -90,6 +90,9 @@ async fn ahead(cx: Context) -> Result<()> {
     ensure!(inbox.contains(&name), "the inbox of `security`: {inbox}");
     let others = verb(&stage, &stage.product, &["inbox"]).must().await?;
     ensure!(!others.contains(&name), "the inbox of `product`: {others}");
+    let diff = verb(&stage, &stage.security, &["diff", &name, "-f", "-"]).input(rendered.clone());
+    let diff = diff.must().await?;
+    ensure!(diff.contains(&agent.prompt), "the prompt of a first release: {diff}");
     let approve = ["approve", &name, "--yes", "--reason", "looked at it"];
     verb(&stage, &stage.security, &approve).must().await?;
     let wait = ["promote", "-f", "-", "--wait", "--timeout", "1m"];

@@ -51,6 +51,16 @@ async fn waivers(cx: Context) -> Result<()> {
     let read = vec![rule("vouchsafe.dev", &["waivers", "promotions"], &[], &["get", "list"])];
     let grants = cx.cluster().grants();
     grants.allow(&stage.namespace, read, stage.security.subject()).await?;
+    let inbox = verb(&stage, &stage.security, "inbox").must().await?;
+    ensure!(
+        inbox.contains(waiver) && inbox.contains("--role security"),
+        "no role is asked for, any will do: {inbox}"
+    );
+    let other = format!("approve {name} --waiver {waiver} --role product --reason agreed --yes");
+    verb(&stage, &stage.security, &other)
+        .ran()
+        .await?
+        .must_fail_with("you may not approve or reject as product")?;
     verb(&stage, &stage.security, &approve).must().await?;
     stage.verdict(&name, Verdict::Cleared).await.map(drop)
 }

@@ -30,6 +30,15 @@ pub(super) fn of_manifests(place: &str, agent: Option<&str>, namespace: Option<&
     Ok(named(place, agent, namespace)?.1)
 }
 
+/// The texts of some manifests. A text is shown for a component only when its digest is the component's, so that nobody has to be trusted.
+pub(super) fn texts_of(places: &[String]) -> Result<Texts, Failure> {
+    let mut texts = Texts::default();
+    for object in agents::config_maps(&Manifests::read(places)?)? {
+        texts.add(&object);
+    }
+    Ok(texts)
+}
+
 fn named(place: &str, agent: Option<&str>, namespace: Option<&str>) -> Result<(String, Side), Failure> {
     let manifests = Manifests::read(&[place.to_owned()])?;
     let mut found = agents::find(&manifests, namespace, agent)?;

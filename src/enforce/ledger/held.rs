@@ -1,7 +1,7 @@
 //! The pods and Jobs that wait: which of them are cleared, and what is said of the others.
 
 use super::{
-    pods::{self, EXEMPTED, Judge, Judged, Unaccounted},
+    pods::{self, EXEMPTED, Judge, Judged, NOT_DECLARED, Unaccounted},
     release, token,
     view::{View, stand_in},
 };
@@ -157,6 +157,9 @@ fn waiting(view: &View, judged: &Judged) -> Unaccounted {
 /// Says it in the log, in an Event on the pod and in the ledger; each once.
 async fn tell(context: &Context, view: &mut View, pod: &DynamicObject, subject: Option<&Subject>, why: Unaccounted) {
     let Unaccounted { reason, message } = why;
+    if reason == NOT_DECLARED && view.is_quiet_until(pod, context.settings.quiet) {
+        return;
+    }
     if reason != "NotCleared"
         && let Some(subject) = subject
     {

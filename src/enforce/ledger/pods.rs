@@ -127,7 +127,7 @@ impl Judge<'_> {
         });
         if self.exempt.is_empty() || !exempted(raw, &token::injected(), self.exempt).is_empty() {
             return Unaccounted {
-                reason: "NotDeclared",
+                reason: NOT_DECLARED,
                 message: format!(
                     "no Agent in this namespace names {owner}; add it to an Agent's spec.workloads: kubectl vouchsafe adopt {owner}"
                 ),
@@ -154,6 +154,8 @@ impl Judge<'_> {
     }
 }
 
+/// The reason of a pod that no agent means.
+pub(crate) const NOT_DECLARED: &str = "NotDeclared";
 /// The reason of a pod that is made of exempted containers alone: no reason to hold it.
 pub(crate) const EXEMPTED: &str = "Exempted";
 

@@ -7,11 +7,12 @@ use crate::{
 };
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::{ResourceExt, core::PartialObjectMeta};
+use kube::{ResourceExt, api::DynamicObject, core::PartialObjectMeta};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 use vouchsafe_api::{Environment, Promotion, promotion::status::Verdict};
 use vouchsafe_core::{
@@ -34,6 +35,8 @@ pub(super) struct View {
     pub(super) wanted: Wanted,
     promotions: Vec<Arc<Promotion>>,
     reapprove: bool,
+    /// When to look again at what nobody has declared yet.
+    look_again: Option<Timestamp>,
 }
 
 impl View {
@@ -87,6 +90,7 @@ impl View {
                 .filter(|until| *until > now()),
             wanted,
             promotions,
+            look_again: None,
             reapprove: BindingChange::from(environment.spec.on_binding_change) == BindingChange::Reapprove,
         }
     }
@@ -103,10 +107,21 @@ impl View {
         plan(self.current.as_ref(), &self.wanted, now)
     }
 
-    /// When the first thing that it holds ends.
+    /// When the first thing that it holds ends, or something has to be looked at again.
     pub(super) fn ends(&self) -> Option<Timestamp> {
         let ends = self.wanted.cleared.iter().map(|cleared| cleared.not_after);
-        ends.chain(self.grandfather_until).min()
+        ends.chain(self.grandfather_until).chain(self.look_again).min()
+    }
+
+    /// Whether a pod came so lately that its Agent may be on its way: one `kubectl apply` brings both. Then it is looked at again.
+    pub(super) fn is_quiet_until(&mut self, pod: &DynamicObject, quiet: Duration) -> bool {
+        let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
+        let declared_by = created.and_then(|created| created.checked_add(quiet).ok());
+        let Some(declared_by) = declared_by.filter(|by| *by > now()) else {
+            return false;
+        };
+        self.look_again = Some(self.look_again.map_or(declared_by, |other| other.min(declared_by)));
+        true
     }
 
     /// Until when a pod that was judged may run; none when it is not cleared.
