@@ -16,7 +16,7 @@ use vouchsafe_api::lower::ReleaseError;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  kubectl vouchsafe diff refund-triage-1113d45bda90c58608cda20c932b44f1 -n support-prod\n\n\
-    One Promotion is compared with what is cleared for its agent, two with each other; so are one -f and two.\n    \
+    One Promotion is compared with what is cleared for its agent, two with each other; so are one -f and two. \
     With a Promotion and -f, the texts that are in the cluster no more or not yet are taken from the manifests, where their digest is the same."
 )]
 pub(crate) struct DiffArgs {
