@@ -4,9 +4,8 @@ use super::{Context, Error, write};
 use crate::observe::signatures;
 use kube::{Api, ResourceExt, runtime::controller::Action};
 use std::{sync::Arc, time::Duration};
-use vouchsafe_api::{Check, check::CheckStatus, lower};
+use vouchsafe_api::{Check, check::CheckStatus, conditions::Reason, lower};
 use vouchsafe_core::{
-    cel::{PolicyKind, validate_policy},
     conditions::{Truth, Wanted, merge},
     decision::CheckRule,
 };
@@ -33,42 +32,29 @@ pub(crate) async fn reconcile(check: Arc<Check>, context: Arc<Context>) -> Resul
 
 fn ready(check: &Check) -> Wanted {
     let (lowered, problems) = lower::check(&check.name_any(), &check.spec);
-    let unusable = problems.first().map(|problem| ("PolicyInvalid", problem.to_string()));
-    let wrong = unusable.or_else(|| lowered.and_then(|lowered| wrong(&lowered.rule)));
-    match wrong {
+    let unusable = problems.first().map(|problem| (problem.reason, problem.to_string()));
+    match unusable.or_else(|| unreadable(&lowered?.rule)) {
         None => Wanted {
             kind: "Ready",
             status: Truth::True,
-            reason: "Accepted",
+            reason: Reason::Accepted.as_str(),
             message: "it can be used as it is written".to_owned(),
         },
         Some((reason, message)) => Wanted {
             kind: "Ready",
             status: Truth::False,
-            reason,
+            reason: reason.as_str(),
             message,
         },
     }
 }
 
-/// What is wrong with how it judges: a stable word, and a sentence that names the field.
-fn wrong(rule: &CheckRule) -> Option<(&'static str, String)> {
-    let expression = |field: &str, policy: &str, kind| {
-        let error = validate_policy(policy, kind).err()?;
-        Some((
-            "ExpressionInvalid",
-            format!("{field}: {error}; nothing passes this check until it is mended"),
-        ))
+/// Keys that cannot be read.
+fn unreadable(rule: &CheckRule) -> Option<(Reason, String)> {
+    let CheckRule::Signature { authorities, .. } = rule else {
+        return None;
     };
-    match rule {
-        CheckRule::Signature { authorities, .. } => {
-            let error = signatures::keys(authorities).err()?;
-            Some((
-                "KeyInvalid",
-                format!("spec.signature.authorities: {error}; give a public key in PEM (SPKI)"),
-            ))
-        }
-        CheckRule::Evidence { policy, .. } => expression("spec.evidence.policy", policy, PolicyKind::Evidence),
-        CheckRule::Surface { policy, .. } => expression("spec.surface.policy", policy, PolicyKind::Surface),
-    }
+    let error = signatures::keys(authorities).err()?;
+    let message = format!("spec.signature.authorities: {error}; give a public key in PEM (SPKI)");
+    Some((Reason::KeyInvalid, message))
 }

@@ -96,11 +96,7 @@ fn ready(problems: &[lower::Problem]) -> Wanted {
     Wanted {
         kind: "Ready",
         status: Truth::from(problems.is_empty()),
-        reason: if problems.is_empty() {
-            "Accepted"
-        } else {
-            "PolicyInvalid"
-        },
+        reason: problems.first().map_or("Accepted", |problem| problem.reason.as_str()),
         message: problems
             .first()
             .map_or_else(|| "it can be used as it is written".to_owned(), ToString::to_string),

@@ -45,14 +45,14 @@ words! {
         PredecessorInvalid,
         /// An exempted container is not pinned.
         ExemptionInvalid,
-        /// The Environment cannot be used as it is written.
+        /// It cannot be used as it is written.
         PolicyInvalid,
+        /// Something is written that this version does not do.
+        NotEnforced,
         /// An expression does not compile, errs, or costs too much.
         ExpressionInvalid,
         /// A public key cannot be read.
         KeyInvalid,
-        /// A parameter's default cannot be read.
-        ParameterInvalid,
         /// What the Promotion carries is no surface.
         SurfaceInvalid,
         /// What the Promotion carries is another release.

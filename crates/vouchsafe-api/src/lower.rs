@@ -18,6 +18,7 @@ pub use self::{
     promotion::{ReleaseError, past, promotion, seen, surface},
 };
 
+use crate::conditions::Reason;
 use std::fmt;
 
 /// Something in an object that cannot be used as it is written.
@@ -29,6 +30,8 @@ pub struct Problem {
     pub field: String,
     /// What is wrong with it, a sentence without its full stop.
     pub message: String,
+    /// The stable word for it.
+    pub reason: Reason,
 }
 
 impl fmt::Display for Problem {

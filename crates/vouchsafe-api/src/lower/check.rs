@@ -1,9 +1,12 @@
 //! A Check's spec as core's.
 
 use super::Problem;
-use crate::check::{
-    CheckSpec,
-    rules::{Authority, EvidenceRule, Parameter, Producer, ProducerKind, SignatureRule, SurfaceRule},
+use crate::{
+    check::{
+        CheckSpec,
+        rules::{Authority, EvidenceRule, Parameter, Producer, ProducerKind, SignatureRule, SurfaceRule},
+    },
+    conditions::Reason,
 };
 use vouchsafe_core::{
     cel::{PolicyKind, validate_policy},
@@ -51,6 +54,7 @@ pub fn check(name: &str, spec: &CheckSpec) -> (Option<decision::Check>, Vec<Prob
                 object,
                 field: "spec".to_owned(),
                 message,
+                reason: Reason::PolicyInvalid,
             });
             None
         }
@@ -70,6 +74,7 @@ fn expression(object: &str, field: &str, policy: &str, kind: PolicyKind) -> Opti
         object: object.to_owned(),
         field: field.to_owned(),
         message: format!("{error}, so that nothing passes it"),
+        reason: Reason::ExpressionInvalid,
     })
 }
 
@@ -98,6 +103,7 @@ fn by_signature(rule: &SignatureRule, object: &str, problems: &mut Vec<Problem>)
                 object: object.to_owned(),
                 field: format!("spec.signature.authorities[{at}].key"),
                 message: format!("authority `{name}` has no public key, so that its signatures do not count"),
+                reason: Reason::KeyInvalid,
             }),
         }
     }

@@ -5,6 +5,7 @@ mod order;
 use super::{Problem, check::check};
 use crate::{
     check::{Check, CheckSpec},
+    conditions::Reason,
     environment::{
         Environment, EnvironmentSpec,
         rules::{Approvals, Clearance, Exemption, Hold, OnFailure, Predecessor, Requirement},
@@ -105,6 +106,7 @@ fn without_effect(hold: &Hold, clearance: &Clearance, object: &str) -> impl Iter
         object: object.to_owned(),
         field: field.to_owned(),
         message: message.to_owned(),
+        reason: Reason::NotEnforced,
     };
     let found: Vec<_> = surge.into_iter().chain(evict).map(problem).collect();
     found.into_iter()
@@ -133,6 +135,7 @@ fn requirement(
                 object: object.to_owned(),
                 field: format!("spec.requires[{at}].check"),
                 message: format!("there is no Check `{name}`, so that nothing new is cleared"),
+                reason: Reason::CheckNotFound,
             });
             None
         }
@@ -196,6 +199,7 @@ fn exemptions<'a>(exempt: &'a [Exemption], object: &'a str) -> impl Iterator<Ite
                 "container `{}` is not exempted: its image is not pinned as `repository@sha256:…`",
                 exemption.name
             ),
+            reason: Reason::ExemptionInvalid,
         })
 }
 

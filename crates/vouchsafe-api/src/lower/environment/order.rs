@@ -1,7 +1,7 @@
 //! Whether the environments that come before one another have an order.
 
 use super::Catalogue;
-use crate::{environment::EnvironmentSpec, lower::Problem};
+use crate::{conditions::Reason, environment::EnvironmentSpec, lower::Problem};
 use std::collections::BTreeSet;
 
 /// Environments before this one that are not there, and the way back to it when there is one.
@@ -23,6 +23,7 @@ pub(super) fn problems(name: &str, spec: &EnvironmentSpec, catalogue: &Catalogue
             object: object.to_owned(),
             field,
             message,
+            reason: Reason::PredecessorInvalid,
         });
     }
     problems
