@@ -63,6 +63,9 @@ pub struct ClearanceSpec {
     pub namespace_uid: String,
     /// What happens to what is not in it.
     pub enforcement: Enforcement,
+    /// Whether a rollout may take no pod away while its new ones wait.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_surge: bool,
     /// In the operator's probe namespace: shows how far the API server has read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]

@@ -8,7 +8,10 @@ use crate::{
 };
 use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::{batch::v1::Job, core::v1::PersistentVolume};
-use kube::{Api, ResourceExt, api::PostParams};
+use kube::{
+    Api, ResourceExt,
+    api::{ListParams, PostParams},
+};
 use serde_json::{Value, json};
 use vouchsafe_api::approval::Vote;
 
@@ -21,6 +24,11 @@ pub(super) fn cases() -> Vec<Case> {
             &[],
             "a change that would lose a running pod is refused at the workload, whatever its kind",
             nothing_is_lost,
+        ),
+        Case::new(
+            &[],
+            "where surge is required, no pod is given up that the strategy would allow to be",
+            surge_is_required,
         ),
         Case::new(
             &["A10"],
@@ -167,9 +175,48 @@ async fn nothing_is_lost(cx: Context) -> Result<()> {
     Ok(())
 }
 
+async fn surge_is_required(cx: Context) -> Result<()> {
+    let mut spec = one_approval();
+    set(&mut spec, "hold", json!({"requireSurge": true}));
+    let stage = Stage::set(&cx, spec).await?;
+    let none = json!({"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}});
+    // Of four pods a quarter, the default, is one; of two it is none.
+    let kinds = [
+        (Kind::new("four", "Deployment", 4, json!({})), true),
+        (Kind::new("two", "Deployment", 2, json!({})), false),
+        (Kind::new("none", "Deployment", 4, none), false),
+    ];
+    for (kind, refused) in kinds {
+        run(&stage, std::slice::from_ref(&kind)).await?;
+        let applied = stage.editor.apply(&stage.namespace, &[kind.changed().workload()]);
+        let applied = applied.ran().await?;
+        if refused {
+            let words = applied.must_fail_with("it would lose a running pod while it waits")?;
+            ensure!(words.contains("Deployment four"), "another is refused: {words}");
+            continue;
+        }
+        applied
+            .must()
+            .with_context(|| format!("{} is refused", kind.agent.name))?;
+        until("a held pod beside all that run", || async {
+            let all = stage
+                .pods()
+                .list(&ListParams::default().labels(&kind.agent.selector()))
+                .await?
+                .items;
+            let held = all.iter().filter(|pod| is_held(pod)).count();
+            Ok(Look::when((held, all.len() - held), |(held, rest)| {
+                *held > 0 && *rest == kind.agent.replicas
+            }))
+        })
+        .await?;
+    }
+    Ok(())
+}
+
 /// The identities of all pods.
 async fn names(stage: &Stage, selector: &str) -> Result<Vec<Option<String>>> {
-    let params = kube::api::ListParams::default().labels(selector);
+    let params = ListParams::default().labels(selector);
     let mut found: Vec<_> = stage.pods().list(&params).await?.iter().map(ResourceExt::uid).collect();
     found.sort();
     Ok(found)

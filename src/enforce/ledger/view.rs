@@ -70,6 +70,7 @@ impl View {
             environment: environment.name_any(),
             namespace_uid: namespace.uid().unwrap_or_default(),
             enforcement: Enforcement::from(environment.spec.enforcement),
+            require_surge: environment.spec.hold.require_surge,
             token: token::injected(),
             cleared,
             profiles: Vec::new(),

@@ -8,7 +8,7 @@ use crate::{
     conditions::Reason,
     environment::{
         Environment, EnvironmentSpec,
-        rules::{Approvals, Clearance, Exemption, Hold, OnFailure, Predecessor, Requirement},
+        rules::{Approvals, Clearance, Exemption, OnFailure, Predecessor, Requirement},
     },
 };
 use std::collections::BTreeMap;
@@ -55,13 +55,13 @@ pub fn policy(name: &str, spec: &EnvironmentSpec, catalogue: &Catalogue<'_>) -> 
         on_binding_change,
         existing,
         clearance,
-        hold,
+        hold: _,
         exempt,
     } = spec;
     let object = format!("Environment/{name}");
     let blocking = order::problems(name, spec, catalogue, &object);
     let mut problems: Vec<Problem> = exemptions(exempt, &object).collect();
-    problems.extend(without_effect(hold, clearance, &object));
+    problems.extend(without_effect(clearance, &object));
     let requires = requires
         .iter()
         .enumerate()
@@ -93,11 +93,7 @@ fn predecessor(Predecessor { environment, soak }: &Predecessor) -> decision::Pre
 }
 
 /// What can be written and is not enforced in this version: said, so that nobody relies on it.
-fn without_effect(hold: &Hold, clearance: &Clearance, object: &str) -> impl Iterator<Item = Problem> {
-    let surge = hold.require_surge.then_some((
-        "spec.hold.requireSurge",
-        "it has no effect in this version: what would lose a running pod is refused for StatefulSets, DaemonSets and workloads without surge only",
-    ));
+fn without_effect(clearance: &Clearance, object: &str) -> Option<Problem> {
     let evict = (clearance.on_failure == OnFailure::Evict).then_some((
         "spec.clearance.onFailure",
         "`Evict` acts as `Hold` in this version: the clearance is withdrawn, and pods that run are not evicted",
@@ -108,8 +104,7 @@ fn without_effect(hold: &Hold, clearance: &Clearance, object: &str) -> impl Iter
         message: message.to_owned(),
         reason: Reason::NotEnforced,
     };
-    let found: Vec<_> = surge.into_iter().chain(evict).map(problem).collect();
-    found.into_iter()
+    evict.map(problem)
 }
 
 fn requirement(

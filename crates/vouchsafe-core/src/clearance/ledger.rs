@@ -20,6 +20,9 @@ pub struct LedgerSpec {
     pub namespace_uid: String,
     /// What becomes of what is not in it.
     pub enforcement: Enforcement,
+    /// Whether a rollout may take no pod away while its new ones wait, not even one that its strategy allows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_surge: bool,
     /// Says nothing; changed to see whether the API server has caught up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
@@ -56,6 +59,7 @@ impl Default for LedgerSpec {
             environment: String::new(),
             namespace_uid: String::new(),
             enforcement: Enforcement::Deny,
+            require_surge: false,
             nonce: None,
             token: Value::Null,
             index: BTreeMap::new(),

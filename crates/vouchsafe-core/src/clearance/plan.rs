@@ -34,6 +34,8 @@ pub struct Wanted {
     pub namespace_uid: String,
     /// How it enforces.
     pub enforcement: Enforcement,
+    /// Whether a rollout may take no pod away while its new ones wait.
+    pub require_surge: bool,
     /// The source of the service-account token that the API server injects.
     pub token: Value,
     /// What is cleared, in any order. What the ledger has of other releases goes.
@@ -138,6 +140,7 @@ fn target(known: Option<&LedgerSpec>, wanted: &Wanted, now: Timestamp) -> (Ledge
         environment: wanted.environment.clone(),
         namespace_uid: wanted.namespace_uid.clone(),
         enforcement: wanted.enforcement,
+        require_surge: wanted.require_surge,
         nonce: known.and_then(|known| known.nonce.clone()),
         token: wanted.token.clone(),
         ..LedgerSpec::default()

@@ -73,6 +73,7 @@ pub(super) fn wanted(cleared: Vec<ClearedRelease>, profiles: Vec<Offered>) -> Wa
         environment: "prod".to_owned(),
         namespace_uid: "uid-1".to_owned(),
         enforcement: Enforcement::Hold,
+        require_surge: false,
         token: token(),
         cleared,
         profiles,
