@@ -15,11 +15,14 @@ mod grants;
 mod ground;
 mod kinds;
 mod latency;
+mod ledgers;
 mod one_release;
 mod operator;
 mod people;
 mod registries;
 mod rollout;
+mod sidecars;
+mod soak;
 mod storm;
 mod story;
 mod switch;
@@ -50,11 +53,14 @@ pub fn all() -> Vec<Case> {
         ground::cases(),
         kinds::cases(),
         latency::cases(),
+        ledgers::cases(),
         one_release::cases(),
         operator::cases(),
         people::cases(),
         registries::cases(),
         rollout::cases(),
+        sidecars::cases(),
+        soak::cases(),
         storm::cases(),
         story::cases(),
         switch::cases(),

@@ -43,7 +43,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// What an administrator of a namespace has on our kinds: everything but the verbs that vouch.
-async fn owner(stage: &Stage) -> Result<User> {
+pub(super) async fn owner(stage: &Stage) -> Result<User> {
     let user = stage.cx.editor(&stage.namespace).await?;
     let verbs = [
         "get",
