@@ -122,12 +122,7 @@ pub(crate) async fn reconcile(
     dropped::tell(&context, &name, &withdrawal.dropped, &released.dropped).await;
     context.ledgers.reached(&name);
     enforce(&context, &namespace, environment.spec.enforcement).await?;
-    for pod in &released.pods {
-        release::pod(&context, pod).await?;
-    }
-    for job in &released.jobs {
-        release::job(&context, job).await?;
-    }
+    release::all(&context, &released).await?;
     Ok(Action::requeue(
         view.ends().map_or(RESYNC, |end| until(end).min(RESYNC)),
     ))

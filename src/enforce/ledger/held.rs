@@ -58,11 +58,41 @@ fn is_granted(view: &View, pod: &DynamicObject) -> bool {
         .any(|granted| granted.profile.matches(&raw, &token))
 }
 
+/// Whether a pod may go. What is known of configuration tells most that may not; only what may is judged by bytes that are read `fresh`.
 async fn one(context: &Context, view: &mut View, pod: &DynamicObject, fresh: bool) -> Result<bool, Error> {
     let maker = super::owners::of(context, &view.namespace, pod)
         .await?
         .into_iter()
         .next();
+    let mut judged = judged(context, view, pod, false).await?;
+    if fresh && judged.as_ref().is_ok_and(|judged| view.cleared_until(judged).is_some()) {
+        judged = self::judged(context, view, pod, true).await?;
+    }
+    let (subject, why) = match judged {
+        Ok(judged) if view.cleared_until(&judged).is_some() => {
+            view.admit(judged);
+            return Ok(true);
+        }
+        Ok(judged) => {
+            let why = waiting(view, &judged);
+            (Some(judged.subject), why)
+        }
+        Err(why) if why.reason == EXEMPTED => return Ok(exempted(view, pod)),
+        Err(why) => (None, why),
+    };
+    if grandfathered(view, maker.as_deref(), pod) {
+        return Ok(true);
+    }
+    tell(context, view, pod, subject.as_ref(), why).await;
+    Ok(false)
+}
+
+async fn judged(
+    context: &Context,
+    view: &View,
+    pod: &DynamicObject,
+    fresh: bool,
+) -> Result<Result<Judged, Unaccounted>, Error> {
     let judge = Judge {
         context,
         namespace: &view.namespace,
@@ -70,27 +100,7 @@ async fn one(context: &Context, view: &mut View, pod: &DynamicObject, fresh: boo
         exempt: &view.exempt,
         fresh,
     };
-    let judged = match judge.judge(pod).await? {
-        Ok(judged) => judged,
-        Err(why) if why.reason == EXEMPTED => return Ok(exempted(view, pod)),
-        Err(why) => {
-            if grandfathered(view, maker.as_deref(), pod) {
-                return Ok(true);
-            }
-            tell(context, view, pod, None, why).await;
-            return Ok(false);
-        }
-    };
-    if view.cleared_until(&judged).is_some() {
-        view.admit(judged);
-        return Ok(true);
-    }
-    if grandfathered(view, maker.as_deref(), pod) {
-        return Ok(true);
-    }
-    let why = waiting(view, &judged);
-    tell(context, view, pod, Some(&judged.subject), why).await;
-    Ok(false)
+    judge.judge(pod).await
 }
 
 /// A pod of exempted containers alone is its own release, of no agent.

@@ -2,15 +2,28 @@
 //!
 //! Takes pods and Jobs, writes exactly one change, and only to the very object that was judged.
 
+use super::held::Released;
 use crate::{
     enforce::{Context, Error, write},
     observe::{GATE, HELD, workloads},
 };
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::{
     Api, ResourceExt,
     api::{DynamicObject, Patch, PatchParams},
 };
 use serde_json::{Value, json};
+
+/// Writes at the same time.
+const AT_ONCE: usize = 8;
+
+/// Lets go of everything that may go.
+pub(super) async fn all(context: &Context, released: &Released) -> Result<(), Error> {
+    let pods = stream::iter(released.pods.clone()).map(|each| async move { pod(context, &each).await });
+    pods.buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    let jobs = stream::iter(released.jobs.clone()).map(|each| async move { job(context, &each).await });
+    jobs.buffer_unordered(AT_ONCE).try_collect().await
+}
 
 /// Takes our gate off this very pod, as it was judged.
 pub(super) async fn pod(context: &Context, pod: &DynamicObject) -> Result<(), Error> {
