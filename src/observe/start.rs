@@ -48,16 +48,16 @@ fn watch(client: &Client, changes: &mpsc::UnboundedSender<Change>, tasks: &mut J
     let (promotions, evidence, approvals, waivers) = (send(), send(), send(), send());
     let (clearances, namespaces, config_maps) = (send(), send(), send());
     World {
-        agents: watches.guarded(Api::all(all()), move |agent: &Agent, _| {
+        agents: watches.specified(Api::all(all()), move |agent: &Agent, _| {
             agents(Change::Agent {
                 namespace: of(agent),
                 name: agent.name_any(),
             });
         }),
-        environments: watches.guarded(Api::all(all()), move |environment: &Environment, _| {
+        environments: watches.specified(Api::all(all()), move |environment: &Environment, _| {
             environments(Change::Environment(environment.name_any()));
         }),
-        checks: watches.guarded(Api::all(all()), move |check: &Check, _| {
+        checks: watches.specified(Api::all(all()), move |check: &Check, _| {
             checks(Change::Check(check.name_any()));
         }),
         promotions: watches.guarded(Api::all(all()), move |promotion: &Promotion, _| {

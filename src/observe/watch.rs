@@ -5,11 +5,11 @@
 use futures::{StreamExt, TryStreamExt, future};
 use kube::{
     Api, Resource,
-    api::{ApiResource, DynamicObject, TypeMeta},
+    api::{ApiResource, DynamicObject, ObjectMeta, TypeMeta},
     core::DeserializeGuard,
     runtime::{
         WatchStreamExt,
-        reflector::{self, Store},
+        reflector::{self, ObjectRef, Store},
         watcher::{self, Event},
     },
 };
@@ -33,7 +33,7 @@ pub(crate) struct Watches<'t> {
 }
 
 impl Watches<'_> {
-    /// Watches one of our own kinds, each object read by itself.
+    /// Watches one of our own kinds, each object read by itself; every event wakes.
     pub(crate) fn guarded<K>(
         &mut self,
         api: Api<DeserializeGuard<K>>,
@@ -42,23 +42,44 @@ impl Watches<'_> {
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     {
+        self.read(api, |_, _| true, wake)
+    }
+
+    /// The same for a kind whose status nothing is made of: that the operator wrote a status wakes nobody.
+    pub(crate) fn specified<K>(
+        &mut self,
+        api: Api<DeserializeGuard<K>>,
+        wake: impl Fn(&K, Seen) + Send + 'static,
+    ) -> Store<K>
+    where
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    {
+        self.read(api, differs, wake)
+    }
+
+    fn read<K>(
+        &mut self,
+        api: Api<DeserializeGuard<K>>,
+        is_news: impl Fn(&K, &K) -> bool + Send + 'static,
+        wake: impl Fn(&K, Seen) + Send + 'static,
+    ) -> Store<K>
+    where
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    {
         let (store, mut writer) = reflector::store::<K>();
+        let known = store.clone();
         let events = watcher::watcher(api, watcher::Config::default()).default_backoff();
         self.tasks.spawn(async move {
             events
                 .for_each(move |event| {
                     let event = event.map_err(|error| warn::<K>(&error)).ok();
                     if let Some(event) = event.and_then(readable) {
+                        let before = concerned(&event).and_then(|object| known.get(&ObjectRef::from_obj(object)));
                         writer.apply_watcher_event(&event);
-                        if let Some(object) = concerned(&event) {
-                            wake(
-                                object,
-                                if matches!(event, Event::Delete(_)) {
-                                    Seen::Gone
-                                } else {
-                                    Seen::Present
-                                },
-                            );
+                        let gone = matches!(event, Event::Delete(_));
+                        let news = |object: &K| gone || before.is_none_or(|before| is_news(&before, object));
+                        if let Some(object) = concerned(&event).filter(|object| news(object)) {
+                            wake(object, if gone { Seen::Gone } else { Seen::Present });
                         }
                     }
                     future::ready(())
@@ -136,6 +157,21 @@ impl Watches<'_> {
                 .await;
         });
     }
+}
+
+/// Whether anything but the status is another: what people write changes the generation.
+fn differs<K: Resource>(before: &K, after: &K) -> bool {
+    let of = |object: &K| {
+        let ObjectMeta {
+            uid,
+            generation,
+            deletion_timestamp,
+            labels,
+            ..
+        } = object.meta().clone();
+        (uid, generation, deletion_timestamp, labels)
+    };
+    of(before) != of(after)
 }
 
 fn concerned<K>(event: &Event<K>) -> Option<&K> {
