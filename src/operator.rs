@@ -60,7 +60,7 @@ pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
     let world = world.map_err(OperatorError::cluster("the watches did not get ready"))?;
     let signatures = Signatures::new(registry, credentials, world.changes.clone());
     let context = Arc::new(Context {
-        recorder: Recorder::new(client),
+        recorder: Recorder::new(client, &mut tasks),
         signatures: Arc::new(signatures),
         ledgers: ledger::Ledgers::default(),
         writers: facts::Writers::default(),

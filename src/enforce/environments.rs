@@ -44,8 +44,7 @@ pub(crate) async fn reconcile(environment: Arc<Environment>, context: Arc<Contex
         if probe == Probe::Admitted && !observes {
             context
                 .recorder
-                .about_ours(environment.as_ref(), "ProbeAdmitted", words)
-                .await;
+                .about_ours(environment.as_ref(), "ProbeAdmitted", &words);
         }
         let api = Api::<Environment>::all(context.world.client.clone());
         write::status(&api, environment.as_ref(), MANAGER, &status).await?;

@@ -119,7 +119,7 @@ pub(crate) async fn reconcile(
     view.current = stored.withdraw(&context, &withdrawal).await?;
     context.ledgers.config.remember(&name, found);
     let released = admit(&context, &mut stored, &mut view).await?;
-    dropped::tell(&context, &name, &withdrawal.dropped, &released.dropped).await;
+    dropped::tell(&context, &name, &withdrawal.dropped, &released.dropped);
     context.ledgers.reached(&name);
     enforce(&context, &namespace, environment.spec.enforcement).await?;
     release::all(&context, &released).await?;

@@ -40,7 +40,7 @@ pub(crate) async fn reconcile(promotion: Arc<Promotion>, context: Arc<Context>) 
             decided::log(&promotion, &judged.decision, judged.facts_digest);
         }
         if previous.verdict != next.verdict {
-            context.recorder.verdict(&promotion, &next).await;
+            context.recorder.verdict(&promotion, &next);
         }
     }
     Ok(Action::requeue(review.map_or(RESYNC, |at| until(at).min(RESYNC))))

@@ -37,7 +37,7 @@ impl LeftOut {
 }
 
 /// Tells what was withdrawn for that reason and what stays out, each once, and wakes the Promotions that it concerns.
-pub(super) async fn tell(context: &Context, namespace: &str, withdrawn: &[Dropped], left_out: &[Dropped]) {
+pub(super) fn tell(context: &Context, namespace: &str, withdrawn: &[Dropped], left_out: &[Dropped]) {
     let before = context.ledgers.left_out.set(namespace, left_out);
     let news = withdrawn.iter().filter(|dropped| !left_out.contains(dropped));
     let news = news.chain(left_out).filter(|dropped| !before.contains(dropped));
@@ -50,7 +50,7 @@ pub(super) async fn tell(context: &Context, namespace: &str, withdrawn: &[Droppe
             message,
             "the ledger does not hold it"
         );
-        record(context, namespace, dropped).await;
+        record(context, namespace, dropped);
     }
     let gone = before.iter().filter(|dropped| !left_out.contains(dropped));
     let come = left_out.iter().filter(|dropped| !before.contains(dropped));
@@ -61,13 +61,12 @@ pub(super) async fn tell(context: &Context, namespace: &str, withdrawn: &[Droppe
 }
 
 /// On the Promotion, where there is one: what was grandfathered and what the Environment exempts has none.
-async fn record(context: &Context, namespace: &str, dropped: &Dropped) {
+fn record(context: &Context, namespace: &str, dropped: &Dropped) {
     let promotion =
         name(dropped).and_then(|name| context.world.promotions.get(&ObjectRef::new(&name).within(namespace)));
     if let Some(promotion) = promotion {
-        let note = dropped.message.clone();
         let recorder = &context.recorder;
-        recorder.about_ours(promotion.as_ref(), dropped.reason, note).await;
+        recorder.about_ours(promotion.as_ref(), dropped.reason, &dropped.message);
     }
 }
 

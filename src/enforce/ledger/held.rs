@@ -83,7 +83,7 @@ async fn one(context: &Context, view: &mut View, pod: &DynamicObject, fresh: boo
     if grandfathered(view, maker.as_deref(), pod) {
         return Ok(true);
     }
-    tell(context, view, pod, subject.as_ref(), why).await;
+    tell(context, view, pod, subject.as_ref(), why);
     Ok(false)
 }
 
@@ -165,7 +165,7 @@ fn waiting(view: &View, judged: &Judged) -> Unaccounted {
 }
 
 /// Says it in the log, in an Event on the pod and in the ledger; each once.
-async fn tell(context: &Context, view: &mut View, pod: &DynamicObject, subject: Option<&Subject>, why: Unaccounted) {
+fn tell(context: &Context, view: &mut View, pod: &DynamicObject, subject: Option<&Subject>, why: Unaccounted) {
     let Unaccounted { reason, message } = why;
     if reason == NOT_DECLARED && view.is_quiet_until(pod, context.settings.quiet) {
         return;
@@ -194,7 +194,7 @@ async fn tell(context: &Context, view: &mut View, pod: &DynamicObject, subject: 
         "a pod waits, or would"
     );
     let note = format!("{words}: {message}");
-    context.recorder.about(pod, false, reason, note).await;
+    context.recorder.about(pod, false, reason, &note);
 }
 
 /// Jobs that we suspended and whose release is cleared now.
