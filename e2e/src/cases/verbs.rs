@@ -239,7 +239,7 @@ async fn rights(cx: Context) -> Result<()> {
     let editor = verb(&stage, &stage.editor, &approve).ran().await?;
     editor.must_fail_with("fix: ")?;
     let product = verb(&stage, &stage.product, &approve).ran().await?;
-    product.must_fail_with("needs the verb approve on environments.vouchsafe.dev/security")?;
+    product.must_fail_with("you may not approve or reject as security in environment")?;
     let glass = ["waive", &promotion, "--break-glass", "--reason", "an emergency, really"];
     let glass = verb(&stage, &stage.editor, &glass).ran().await?;
     glass.must_fail_with("fix: ")?;
