@@ -29,6 +29,7 @@ mod switch;
 mod three_environments;
 mod verbs;
 mod waivers;
+mod webhooks;
 mod workload_changes;
 mod workload_kinds;
 
@@ -67,6 +68,7 @@ pub fn all() -> Vec<Case> {
         three_environments::cases(),
         verbs::cases(),
         waivers::cases(),
+        webhooks::cases(),
         workload_changes::cases(),
         workload_kinds::cases(),
     ]

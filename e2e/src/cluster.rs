@@ -9,6 +9,7 @@ mod plane;
 pub use plane::Component;
 
 use crate::{
+    authority::Identity,
     kubeconfig::{self, Proof},
     tools::Tools,
     users::{Environment, Grants, User},
@@ -154,6 +155,15 @@ impl Cluster {
         kubeconfig::write(&path, &value)?;
         let client = kubeconfig::client(&path).await?;
         user(name, &[], client, path, &self.tools, &self.work)
+    }
+
+    /// What a server on the loopback interface shows, and the certificate (PEM) that the API server has to trust for it.
+    ///
+    /// # Errors
+    /// When the cluster is not ours.
+    pub fn server(&self) -> Result<(Identity, String)> {
+        let authority = self.plane()?.authority();
+        Ok((authority.server(&["127.0.0.1"])?, authority.certificate().to_owned()))
     }
 
     /// Whether components can be killed and restarted.

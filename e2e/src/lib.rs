@@ -18,6 +18,7 @@ pub mod demo;
 pub mod everything;
 pub mod example;
 pub mod helm;
+pub mod injector;
 pub mod kubeconfig;
 pub mod operator;
 pub mod pods;
