@@ -106,6 +106,11 @@ impl World {
         found.is_some_and(|found| found.metadata.deletion_timestamp.is_some())
     }
 
+    /// Whether there is a namespace of this name.
+    pub(crate) fn is_there(&self, namespace: &str) -> bool {
+        self.namespaces.get(&ObjectRef::new(namespace)).is_some()
+    }
+
     /// Names of the namespaces that belong to an environment.
     pub(crate) fn governed(&self) -> Vec<String> {
         let governed = self

@@ -25,6 +25,7 @@ mod sidecars;
 mod soak;
 mod storm;
 mod story;
+mod subresources;
 mod switch;
 mod three_environments;
 mod verbs;
@@ -64,6 +65,7 @@ pub fn all() -> Vec<Case> {
         soak::cases(),
         storm::cases(),
         story::cases(),
+        subresources::cases(),
         switch::cases(),
         three_environments::cases(),
         verbs::cases(),

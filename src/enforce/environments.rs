@@ -1,6 +1,8 @@
 //! What is said of an Environment: whether it can be used, whether the API server enforces it, and how many are cleared, wait, or would
 //! be held.
 
+mod names;
+
 use super::{Context, Error, ledger::probe, write};
 use kube::{Api, ResourceExt, runtime::controller::Action};
 use std::{sync::Arc, time::Duration};
@@ -38,7 +40,7 @@ pub(crate) async fn reconcile(environment: Arc<Environment>, context: Arc<Contex
             differing: Vec::new(),
         }),
         conditions: conditions.unwrap_or_else(|| previous.conditions.clone()),
-        ..counts(&environment.name_any(), &context)
+        ..counts(&environment.name_any(), &previous.names, &context)
     };
     if status != previous {
         if probe == Probe::Admitted && !observes {
@@ -60,7 +62,7 @@ fn problems(environment: &Environment, context: &Context) -> Vec<lower::Problem>
 }
 
 /// How many are there.
-fn counts(name: &str, context: &Context) -> EnvironmentStatus {
+fn counts(name: &str, previous: &[String], context: &Context) -> EnvironmentStatus {
     let world = &context.world;
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let promotions = |which: &dyn Fn(Option<Verdict>) -> bool| {
@@ -73,6 +75,7 @@ fn counts(name: &str, context: &Context) -> EnvironmentStatus {
     namespaces.retain(|namespace| world.environment_of(namespace) == name);
     EnvironmentStatus {
         governed_namespaces: number(namespaces.len()),
+        names: names::remembered(previous, &namespaces, |namespace| world.is_there(namespace)),
         agents: number(
             namespaces
                 .iter()

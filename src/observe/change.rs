@@ -192,12 +192,21 @@ fn config(world: &World, queues: &Queues, namespace: &str, name: &str) {
 fn namespace(world: &World, queues: &Queues, name: &str) {
     queues.ledger(name);
     queues.environment(&world.environment_of(name));
+    // Where it was until now.
+    for environment in world.environments.state_filter(|environment| knows(environment, name)) {
+        queues.environment(&environment.name_any());
+    }
     for agent in world.agents_of(name) {
         queues.agent(name, &agent.name_any());
     }
     promotions(world, queues, |promotion| {
         promotion.namespace().as_deref() == Some(name)
     });
+}
+
+fn knows(environment: &Environment, namespace: &str) -> bool {
+    let names = environment.status.iter().flat_map(|status| &status.names);
+    names.into_iter().any(|name| name == namespace)
 }
 
 /// An environment concerns its namespaces, and those of the environments that come after it.

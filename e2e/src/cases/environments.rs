@@ -2,17 +2,19 @@
 
 use crate::{
     attempt::{Answer, api, create, delete, patch},
+    await_::{Look, until},
     stage::{environment, one_approval},
     suite::{Case, Context},
     users::{User, rule},
 };
 use anyhow::Result;
 use serde_json::{Value, json};
+use vouchsafe_api::Environment;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![Case::new(
         &["D36", "D69", "A02", "A05"],
-        "labels of namespaces move by whoever may assign, and namespaces go freely",
+        "labels of namespaces move by whoever may assign, namespaces go freely, and their names come back with their label",
         labels,
     )]
 }
@@ -137,13 +139,59 @@ async fn what_is_free(cx: &Context, nobody: &User, assigner: &User, governed: &s
     change(assigner, governed, None, &json!({"vouchsafe.dev/environment": prod}))
         .await?
         .taken("back")?;
-    delete(&api(nobody, None, "v1", "Namespace"), governed)
+    gone(cx, nobody, governed).await?;
+    comes_back(cx, nobody, assigner, governed, prod).await
+}
+
+/// Deletes a namespace as somebody who may not assign, once the environment knows it, and awaits that it is gone.
+async fn gone(cx: &Context, who: &User, name: &str) -> Result<()> {
+    until("an environment to know the namespace", || async {
+        let all = kube::Api::<Environment>::all(cx.client())
+            .list(&kube::api::ListParams::default())
+            .await?;
+        let names = all
+            .iter()
+            .filter_map(|one| one.status.as_ref())
+            .flat_map(|status| &status.names);
+        Ok(Look::when(names.into_iter().any(|known| known == name), |known| *known))
+    })
+    .await?;
+    delete(&api(who, None, "v1", "Namespace"), name)
         .await?
         .taken("deletion")?;
-    crate::await_::until("the governed namespace to go", || async {
-        let found = api(cx.admin(), None, "v1", "Namespace").get_opt(governed).await?;
-        Ok(crate::await_::Look::when(found.is_none(), |gone| *gone))
+    until("the governed namespace to go", || async {
+        let found = api(cx.admin(), None, "v1", "Namespace").get_opt(name).await?;
+        Ok(Look::when(found.is_none(), |gone| *gone))
     })
     .await
     .map(drop)
+}
+
+/// The name of a governed namespace that was deleted comes back governed, or by whoever may assign.
+async fn comes_back(cx: &Context, nobody: &User, assigner: &User, name: &str, prod: &str) -> Result<()> {
+    let bare = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    let labelled = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"vouchsafe.dev/environment": prod}}});
+    let other =
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"other": "yes"}}});
+    let refusal = format!("the namespace {name} belonged to environment {prod} when it was deleted");
+    for (what, object) in [("without labels", &bare), ("with another", &other)] {
+        create(nobody, None, object).await?.refused_with(what, &refusal)?;
+    }
+    create(cx.admin(), None, &labelled).await?.taken("with its label")?;
+    gone(cx, nobody, name).await?;
+    create(assigner, None, &bare)
+        .await?
+        .taken("without it, by who may assign")?;
+    until("the environment to forget the name", || async {
+        let found = kube::Api::<Environment>::all(cx.client()).get(prod).await?;
+        let knows = found
+            .status
+            .is_some_and(|status| status.names.iter().any(|known| known == name));
+        Ok(Look::when(knows, |knows| !knows))
+    })
+    .await?;
+    delete(&api(nobody, None, "v1", "Namespace"), name)
+        .await?
+        .taken("deletion of what is free")?;
+    Ok(())
 }

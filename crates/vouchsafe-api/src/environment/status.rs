@@ -47,6 +47,11 @@ pub struct EnvironmentStatus {
     /// Namespaces that belong to it.
     #[serde(default)]
     pub governed_namespaces: u32,
+    /// Their names, and the names of those that were deleted while they belonged to it. Such a name comes back with its label, or by
+    /// whoever may `assign` this environment; beyond 1,024 names those that are gone longest are forgotten.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1024), inner(length(max = 63)), extend("x-kubernetes-list-type" = "set"))]
+    pub names: Vec<String>,
     /// Agents in them.
     #[serde(default)]
     pub agents: u32,
@@ -71,6 +76,7 @@ impl Default for EnvironmentStatus {
             observed_generation: crate::unobserved(),
             enforced: None,
             governed_namespaces: 0,
+            names: Vec::new(),
             agents: 0,
             cleared: 0,
             waiting: 0,
