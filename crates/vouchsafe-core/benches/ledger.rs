@@ -1,4 +1,4 @@
-//! How long it takes to plan and write a ledger of as many profiles as it holds.
+//! How long it takes to plan and write a ledger that is full: by the number of its profiles, and by its bytes.
 //!
 //! `cargo bench -p vouchsafe-core --bench ledger`. Prints one line a figure: the median of many runs, and what was measured.
 #![allow(
@@ -8,13 +8,13 @@
     reason = "a bench measures time, prints, and ends when its input is not there"
 )]
 
+#[path = "shared/measure.rs"]
+mod measure;
+
 use jiff::Timestamp;
+use measure::{median, times};
 use serde_json::{Value, json};
-use std::{
-    collections::BTreeMap,
-    hint::black_box,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeMap;
 use vouchsafe_core::{
     clearance::{
         ClearedRelease, Images, LedgerSpec, MAX_PROFILES, Offered, OwnerKind, Profile, Subject, Wanted, plan,
@@ -24,21 +24,38 @@ use vouchsafe_core::{
     digest::{Digest, ReleaseDigest},
 };
 
-/// The pod of a Deployment as an API server stored it.
-const STORED: &str = include_str!("../src/clearance/tests/stored/deployment.json");
+/// Pods of Deployments as an API server stored them, by what a ledger of 256 of them runs out of.
+const STORED: [(&str, &str, bool); 2] = [
+    (
+        "small pods, full by profiles",
+        include_str!("../src/clearance/tests/stored/small-deployment.json"),
+        true,
+    ),
+    (
+        "large pods, full by bytes",
+        include_str!("../src/clearance/tests/stored/deployment.json"),
+        false,
+    ),
+];
 const RUNS: usize = 101;
 
 fn main() {
-    let stored: Value = serde_json::from_str(STORED).expect("the stored pod is JSON");
+    for (name, stored, all_have_room) in STORED {
+        ledger(name, stored, all_have_room);
+    }
+}
+
+fn ledger(name: &str, stored: &str, all_have_room: bool) {
+    let stored: Value = serde_json::from_str(stored).expect("the stored pod is JSON");
     let pod = stored.pointer("/pods/0").expect("there is a pod");
     let token = token(pod);
     let now: Timestamp = "2026-06-01T00:00:00Z".parse().expect("a time");
     let pods: Vec<_> = (0..MAX_PROFILES).map(|number| variant(pod, number)).collect();
     let mut wanted = wanted(&pods, &token, now);
     let full = plan(None, &wanted, now).grant.expect("something is granted");
-    assert_eq!(full.profiles.len(), MAX_PROFILES, "all have room");
+    assert_eq!(full.profiles.len() == MAX_PROFILES, all_have_room, "{name}");
     let json = serde_json::to_vec(&full).expect("a ledger is JSON");
-    println!("ledger: {} profiles, {} KiB", full.profiles.len(), json.len() / 1024);
+    println!("{name}: {} profiles, {} KiB", full.profiles.len(), json.len() / 1024);
     report("profile of one pod", || profile(pod, &token));
     report("plan from nothing", || plan(None, &wanted, now));
     wanted.profiles.clear();
@@ -50,20 +67,10 @@ fn main() {
     report("would one pod be held", || would_hold(&full, pod, now));
 }
 
-fn report<T>(what: &str, mut run: impl FnMut() -> T) {
-    let mut times: Vec<Duration> = (0..RUNS)
-        .map(|_| {
-            let start = Instant::now();
-            black_box(run());
-            start.elapsed()
-        })
-        .collect();
-    times.sort();
-    let (median, worst) = (
-        times.get(RUNS / 2).copied().unwrap_or_default(),
-        times.last().copied().unwrap_or_default(),
-    );
-    println!("{what}: p50 {median:.1?}, worst of {RUNS} {worst:.1?}");
+fn report<T>(what: &str, run: impl FnMut() -> T) {
+    let times = times(RUNS, run);
+    let worst = times.last().copied().unwrap_or_default();
+    println!("  {what}: p50 {:.1?}, worst of {RUNS} {worst:.1?}", median(&times));
 }
 
 /// The same pod with another image: 64 images, four pods each.

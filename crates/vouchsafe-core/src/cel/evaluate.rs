@@ -116,12 +116,12 @@ impl<'a> Evaluation<'a> {
 
     /// `&&` and `||`: a side that decides does so whatever the other one is, an error included.
     fn both(&mut self, a: &'a Node, b: &'a Node, deciding: bool) -> Result<Value<'a>, PolicyError> {
-        let first = self.truth(a);
-        if first == Ok(deciding) || first == Err(PolicyError::Budget) {
-            return first.map(Value::Bool);
-        }
-        let second = self.truth(b)?;
-        if second == deciding {
+        let first = match self.truth(a) {
+            Ok(truth) if truth == deciding => return Ok(Value::Bool(deciding)),
+            Err(PolicyError::Budget) => return Err(PolicyError::Budget),
+            first => first,
+        };
+        if self.truth(b)? == deciding {
             Ok(Value::Bool(deciding))
         } else {
             first.map(Value::Bool)

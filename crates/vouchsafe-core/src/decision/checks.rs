@@ -244,6 +244,9 @@ pub(super) fn waived(mut outcome: CheckOutcome, waivers: &Waivers) -> CheckOutco
 
 /// A sentence within its bound, without control characters.
 pub(super) fn shortened(message: &str) -> String {
+    if message.len() <= MAX_MESSAGE && !message.contains(char::is_control) {
+        return message.to_owned();
+    }
     let mut letters = message
         .chars()
         .map(|letter| if letter.is_control() { ' ' } else { letter });

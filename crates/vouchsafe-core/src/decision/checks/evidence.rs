@@ -82,7 +82,7 @@ impl Asked<'_> {
     }
 
     fn settle<'a>(&self, digest: Digest, known: &Known<'a>, failures: &mut Vec<SeenFailure>) -> Settled<'a> {
-        let mut settled = Settled::Nothing(known.absence(digest));
+        let mut settled = None;
         for newest in known.newest(digest) {
             if matches!(newest, Newest::Gone(failure) if self.mended(digest, failure, known)) {
                 continue;
@@ -98,9 +98,12 @@ impl Asked<'_> {
             if let Settled::Failed { message, .. } = &one {
                 failures.push(newest.to_seen(&self.requirement.check, message));
             }
-            settled = settled.worse(one);
+            settled = Some(match settled {
+                None => one,
+                Some(before) => Settled::worse(before, one),
+            });
         }
-        settled
+        settled.unwrap_or_else(|| Settled::Nothing(known.absence(digest)))
     }
 
     /// Whether newer evidence of its producer puts a failure right.
@@ -113,10 +116,10 @@ impl Asked<'_> {
     }
 
     fn one<'a>(&self, evidence: &'a EvidenceFact) -> Settled<'a> {
-        let ids = BTreeSet::from([evidence.id.as_str()]);
+        let ids = || BTreeSet::from([evidence.id.as_str()]);
         let said = |what: &str| format!("{} of {}: {what}", evidence.tool.name, measured_at(evidence));
         let failed = |reason, message| Settled::Failed {
-            ids: ids.clone(),
+            ids: ids(),
             reason,
             message,
         };
@@ -134,7 +137,7 @@ impl Asked<'_> {
                 until: self.until(evidence),
             }]),
             Ok(false) => failed(OutcomeReason::PolicyNotSatisfied, said("the policy is not satisfied")),
-            Err(error) => Settled::Errs(ids, error.to_string()),
+            Err(error) => Settled::Errs(ids(), error.to_string()),
         }
     }
 
@@ -234,33 +237,22 @@ impl<'a> Settled<'a> {
 fn fresh(all: &[Good<'_>], clock: &Clock) -> Verdict {
     let is_fresh = |good: &&Good<'_>| good.until.is_none_or(|until| !clock.reached(until));
     let fresh: Vec<_> = all.iter().filter(is_fresh).collect();
-    let used: Vec<_> = if fresh.is_empty() {
-        all.iter().collect()
-    } else {
-        fresh.clone()
-    };
+    let stale = fresh.is_empty();
+    let used = if stale { all.iter().collect() } else { fresh };
     let newest = used
         .iter()
         .map(|good| good.evidence)
         .max_by_key(|one| (measured_at(one), *one));
-    let (tool, at, by) = newest.map_or_else(Default::default, |one| {
-        (
-            one.tool.name.as_str(),
-            measured_at(one).to_string(),
-            one.producer.username.as_str(),
-        )
-    });
-    let mut verdict = if fresh.is_empty() {
-        Verdict::inconclusive(
-            OutcomeReason::EvidenceStale,
-            format!("{tool} of {at} is older than allowed"),
-        )
+    let words = newest.map_or_else(String::new, |one| format!("{} of {}", one.tool.name, measured_at(one)));
+    let mut verdict = if stale {
+        Verdict::inconclusive(OutcomeReason::EvidenceStale, format!("{words} is older than allowed"))
     } else {
-        Verdict::pass(format!("{tool} of {at}, by {by}"))
+        let by = newest.map_or("", |one| one.producer.username.as_str());
+        Verdict::pass(format!("{words}, by {by}"))
     };
     verdict.evidence = used.iter().map(|good| good.evidence.id.clone()).collect();
-    if fresh.iter().all(|good| good.until.is_some()) {
-        verdict.expires_at = fresh.iter().filter_map(|good| good.until).max();
+    if !stale && used.iter().all(|good| good.until.is_some()) {
+        verdict.expires_at = used.iter().filter_map(|good| good.until).max();
     }
     verdict
 }
