@@ -20,6 +20,7 @@ mod one_release;
 mod operator;
 mod people;
 mod registries;
+mod reports;
 mod rollout;
 mod sidecars;
 mod soak;
@@ -60,6 +61,7 @@ pub fn all() -> Vec<Case> {
         operator::cases(),
         people::cases(),
         registries::cases(),
+        reports::cases(),
         rollout::cases(),
         sidecars::cases(),
         soak::cases(),

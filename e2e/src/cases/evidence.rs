@@ -36,7 +36,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// A check that wants evidence on the release, and an environment that asks for it.
-async fn stage(cx: &Context) -> Result<(Stage, String)> {
+pub(super) async fn stage(cx: &Context) -> Result<(Stage, String)> {
     cx.operator().await?;
     let check = cx.name("red-team");
     let object = json!({
@@ -53,7 +53,7 @@ async fn stage(cx: &Context) -> Result<(Stage, String)> {
 }
 
 /// Somebody who may attest the check in a namespace.
-async fn attestor(cx: &Context, namespace: &str, check: &str) -> Result<User> {
+pub(super) async fn attestor(cx: &Context, namespace: &str, check: &str) -> Result<User> {
     let user = cx.user("pipeline").await?;
     let rules = vec![
         rule("vouchsafe.dev", &["checks"], &[check], &["attest"]),
