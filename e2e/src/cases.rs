@@ -16,6 +16,7 @@ mod ground;
 mod kinds;
 mod latency;
 mod ledgers;
+mod offline;
 mod one_release;
 mod operator;
 mod people;
@@ -57,6 +58,7 @@ pub fn all() -> Vec<Case> {
         kinds::cases(),
         latency::cases(),
         ledgers::cases(),
+        offline::cases(),
         one_release::cases(),
         operator::cases(),
         people::cases(),
