@@ -20,6 +20,7 @@ mod offline;
 mod one_release;
 mod operator;
 mod people;
+mod real_node;
 mod registries;
 mod reports;
 mod rollout;
@@ -37,6 +38,12 @@ mod workload_changes;
 mod workload_kinds;
 
 use crate::suite::Case;
+
+/// Every case on a real node.
+#[must_use]
+pub fn on_node() -> Vec<Case> {
+    real_node::cases()
+}
 
 /// Every case.
 #[must_use]

@@ -23,6 +23,14 @@ const GROUP: &str = "vouchsafe.dev";
 /// # Errors
 /// When helm fails, or the kinds are not served.
 pub async fn install(cluster: &Cluster) -> Result<()> {
+    install_with(cluster, &["--set", "replicas=0"]).await
+}
+
+/// The same with other values.
+///
+/// # Errors
+/// When helm fails, or the kinds are not served.
+pub async fn install_with(cluster: &Cluster, values: &[&str]) -> Result<()> {
     let chart = crate::checkout().join("charts").join("vouchsafe").display().to_string();
     let helm = Helm::new(cluster.tools())?;
     let args = [
@@ -33,10 +41,8 @@ pub async fn install(cluster: &Cluster) -> Result<()> {
         "-n",
         NAMESPACE,
         "--create-namespace",
-        "--set",
-        "replicas=0",
     ];
-    helm.run(cluster.admin(), args)
+    helm.run(cluster.admin(), args.into_iter().chain(values.iter().copied()))
         .must()
         .await
         .context("cannot install the chart")?;

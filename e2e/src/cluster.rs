@@ -5,6 +5,7 @@
 
 mod nodes;
 mod plane;
+pub mod real_node;
 
 pub use plane::Component;
 
@@ -20,7 +21,7 @@ use kube::{
     Client,
     config::{AuthInfo, Kubeconfig},
 };
-use plane::Plane;
+use plane::{Nodes, Plane};
 use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
@@ -67,13 +68,30 @@ impl Cluster {
     /// # Errors
     /// When a component ends or does not get ready, with the end of its log.
     pub async fn start(tools: Tools, work: Work) -> Result<Self> {
-        let plane = Plane::prepare(&tools, &work)?;
+        Self::start_with(Nodes::Fake, tools, work).await
+    }
+
+    /// A control plane of our own with one real node, this machine. `pause` is the image that holds a pod's namespaces. Has to be called in
+    /// namespaces of our own: see [`crate::isolated`].
+    ///
+    /// # Errors
+    /// When a component ends or does not get ready, with the end of its log.
+    pub async fn start_on_this_machine(tools: Tools, work: Work, pause: &str) -> Result<Self> {
+        real_node::prepare(work.folder(), pause)?;
+        Self::start_with(Nodes::Real, tools, work).await
+    }
+
+    async fn start_with(nodes: Nodes, tools: Tools, work: Work) -> Result<Self> {
+        let plane = Plane::prepare(nodes, &tools, &work)?;
         let path = work.path("admin.kubeconfig");
         let admin = plane.authority().user("admin", &[MASTERS])?;
         kubeconfig::write(&path, &plane.server().kubeconfig("admin", Proof::Certificate(&admin)))?;
         let client = kubeconfig::client(&path).await?;
         plane.start(&client).await?;
-        nodes::create(&client, &plane).await?;
+        if nodes == Nodes::Fake {
+            nodes::create(&client).await?;
+        }
+        nodes::await_ready(&client, &plane).await?;
         let admin = user("admin", &[MASTERS], client, path, &tools, &work)?;
         Ok(Self {
             work,

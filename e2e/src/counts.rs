@@ -59,6 +59,21 @@ impl Counts {
     }
 }
 
+impl Counts {
+    /// What a run of ours says on its last line, as it is written by `Display`.
+    #[must_use]
+    pub fn of_line(line: &str) -> Option<Self> {
+        let mut parts = line.split(", ");
+        let mut number = |word: &str| parts.next()?.strip_suffix(word)?.trim().parse().ok();
+        let counts = Self {
+            passed: number("passed")?,
+            failed: number("failed")?,
+            skipped: number("skipped")?,
+        };
+        parts.next().is_none().then_some(counts)
+    }
+}
+
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         self.passed += other.passed;
@@ -114,5 +129,7 @@ mod tests {
         sum += Counts::FAILED;
         assert!(!sum.is_success());
         assert_eq!(sum.to_string(), "1 passed, 1 failed, 0 skipped");
+        assert_eq!(Counts::of_line(&sum.to_string()), Some(sum));
+        assert_eq!(Counts::of_line("1 passed, 1 failed"), None);
     }
 }

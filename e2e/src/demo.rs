@@ -50,7 +50,7 @@ pub async fn run(keep: bool, progress: Progress) -> Result<()> {
 /// Builds, starts and installs what the story needs.
 async fn set(narrator: &mut Narrator, progress: Progress) -> Result<Stage> {
     narrator.chapter("A real Kubernetes API server, and Vouchsafe in it");
-    let tools = Tools::prepare(&Tool::ALL, progress)?;
+    let tools = Tools::prepare(&Tool::WITHOUT_NODE, progress)?;
     let cluster = narrator
         .step("starting the control plane", async {
             Cluster::open(tools, Work::take("demo")?).await

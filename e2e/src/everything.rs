@@ -6,6 +6,7 @@ use crate::{
     cases, checks,
     cluster::Cluster,
     counts::Counts,
+    on_node,
     suite::{self, Report, World},
     tools::{Progress, Tool, Tools},
     work::Work,
@@ -31,6 +32,7 @@ pub async fn run(checkout: &Path, width: usize, progress: Progress) -> Counts {
         Ok(report.counts())
     })
     .await;
+    sum += part("real node", on_node::run(&[], progress)).await;
     sum
 }
 
@@ -40,7 +42,7 @@ pub async fn run(checkout: &Path, width: usize, progress: Progress) -> Counts {
 /// When the filter names none, or the cluster does not come up.
 pub async fn cases(filter: &[String], width: usize, progress: Progress) -> Result<Report> {
     let cases = suite::select(cases::all(), filter)?;
-    let tools = Tools::prepare(&Tool::ALL, progress)?;
+    let tools = Tools::prepare(&Tool::WITHOUT_NODE, progress)?;
     let world = Arc::new(World::new(Cluster::open(tools, Work::take("suite")?).await?)?);
     Ok(suite::run(&world, cases, width).await)
 }

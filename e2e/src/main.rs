@@ -8,7 +8,7 @@ use vouchsafe_e2e::{
     checkout, checks,
     cluster::Cluster,
     counts::Counts,
-    demo, everything,
+    demo, everything, isolated, on_node,
     tools::{Tool, Tools},
     work::Work,
 };
@@ -34,6 +34,11 @@ enum Command {
         /// Cases that run at the same time
         #[arg(long, default_value_t = 6)]
         width: usize,
+    },
+    /// Runs the cases on a real node: a kubelet with containers, on this machine, in namespaces of its own
+    Node {
+        /// Numbers, or parts of names
+        filter: Vec<String>,
     },
     /// Checks format, lints, documentation and dependencies
     Check,
@@ -97,6 +102,12 @@ async fn run(args: Args) -> Result<ExitCode> {
             report.sum_up();
             return Ok(close(report.counts()));
         }
+        Command::Node { filter } if isolated::is_inside() => {
+            let report = on_node::inside(&filter, building).await?;
+            report.sum_up();
+            return Ok(close(report.counts()));
+        }
+        Command::Node { filter } => return Ok(close(on_node::run(&filter, building).await?)),
         Command::Check => return Ok(close(checks::run(checkout()).await?)),
         Command::Test { width } => return Ok(close(everything::run(checkout(), width, building).await)),
     }

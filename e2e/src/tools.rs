@@ -34,17 +34,36 @@ pub enum Tool {
     Cosign,
     /// The distribution registry, which does not serve the referrers API.
     Registry,
+    /// kubelet and kube-proxy, as one file.
+    Node,
+    /// The agent that runs on a real node, and the program that holds its pods' namespaces.
+    Agent,
+    /// Makes images and moves them between registries.
+    Crane,
 }
 
 impl Tool {
-    /// All of them, most needed first.
-    pub const ALL: [Self; 6] = [
+    /// What a control plane with fake nodes, the suite and the demo need, most needed first.
+    pub const WITHOUT_NODE: [Self; 6] = [
         Self::Cluster,
         Self::Helm,
         Self::Kwok,
         Self::Kustomize,
         Self::Cosign,
         Self::Registry,
+    ];
+
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Cluster,
+        Self::Helm,
+        Self::Kwok,
+        Self::Kustomize,
+        Self::Cosign,
+        Self::Registry,
+        Self::Node,
+        Self::Agent,
+        Self::Crane,
     ];
 
     /// The file's name.
@@ -57,6 +76,9 @@ impl Tool {
             Self::Kustomize => "kustomize",
             Self::Cosign => "cosign",
             Self::Registry => "registry",
+            Self::Node => "node",
+            Self::Agent => "agent",
+            Self::Crane => "crane",
         }
     }
 
@@ -69,18 +91,32 @@ impl Tool {
             Self::Kustomize => "sigs.k8s.io/kustomize/kustomize/v5",
             Self::Cosign => "github.com/sigstore/cosign/v3/cmd/cosign",
             Self::Registry => "github.com/distribution/distribution/v3/cmd/registry",
+            Self::Node => "./node",
+            Self::Agent => "./agent",
+            Self::Crane => "github.com/google/go-containerregistry/cmd/crane",
+        }
+    }
+
+    /// Whether it has to run where there is no C library.
+    const fn is_static(self) -> bool {
+        matches!(self, Self::Agent)
+    }
+
+    /// The programs that it becomes when it is called by their name.
+    const fn applets(self) -> &'static [&'static str] {
+        match self {
+            Self::Cluster => &[
+                "etcd",
+                "kube-apiserver",
+                "kube-controller-manager",
+                "kube-scheduler",
+                "kubectl",
+            ],
+            Self::Node => &["kubelet", "kube-proxy"],
+            _ => &[],
         }
     }
 }
-
-/// The programs that [`Tool::Cluster`] becomes when it is called by their name.
-const APPLETS: [&str; 5] = [
-    "etcd",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kubectl",
-];
 
 /// A folder in which every program lies under its usual name.
 #[derive(Debug, Clone)]

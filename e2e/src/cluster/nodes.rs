@@ -1,4 +1,5 @@
-//! Fake nodes: kwok keeps them Ready, and does to pods what a kubelet would report.
+//! Nodes that are Ready: fake ones, which kwok keeps so, and does to pods what a kubelet would report; or a real one, which is made by
+//! its kubelet.
 
 use super::plane::Plane;
 use crate::await_::{Look, until};
@@ -13,8 +14,8 @@ use serde_json::json;
 /// Enough for a drain to have somewhere to go, and for a DaemonSet to be more than one pod.
 const COUNT: usize = 4;
 
-/// Creates the nodes, and waits until a pod could run.
-pub(super) async fn create(admin: &Client, plane: &Plane) -> Result<()> {
+/// Creates fake nodes.
+pub(super) async fn create(admin: &Client) -> Result<()> {
     let nodes: Api<Node> = Api::all(admin.clone());
     for number in 1..=COUNT {
         let node = node(&format!("node-{number}"))?;
@@ -23,6 +24,12 @@ pub(super) async fn create(admin: &Client, plane: &Plane) -> Result<()> {
             .await
             .context("cannot create a node")?;
     }
+    Ok(())
+}
+
+/// Waits until a pod could run.
+pub(super) async fn await_ready(admin: &Client, plane: &Plane) -> Result<()> {
+    let nodes: Api<Node> = Api::all(admin.clone());
     let ended = until("the nodes to be Ready", || async {
         if let Err(ended) = plane.all_must_run() {
             return Ok(Look::Seen(Some(ended)));
@@ -33,10 +40,14 @@ pub(super) async fn create(admin: &Client, plane: &Plane) -> Result<()> {
             .filter(|node| !ready(node))
             .map(ResourceExt::name_any)
             .collect();
-        Ok(if missing.is_empty() {
+        Ok(if missing.is_empty() && !found.items.is_empty() {
             Look::Seen(None)
         } else {
-            Look::NotYet(format!("not Ready: {}", missing.join(", ")))
+            Look::NotYet(format!(
+                "{} nodes, not Ready: {}",
+                found.items.len(),
+                missing.join(", ")
+            ))
         })
     })
     .await?;

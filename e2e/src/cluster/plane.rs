@@ -1,5 +1,6 @@
 //! The control plane: which processes, with which flags, and when they are ready.
 
+use super::real_node;
 use crate::{
     authority::Authority,
     await_::{Look, until},
@@ -30,17 +31,36 @@ pub enum Component {
     Scheduler,
     /// What plays the nodes.
     Nodes,
+    /// What runs containers, on a real node.
+    Runtime,
+    /// What runs pods, on a real node.
+    Kubelet,
+    /// What makes Services reachable, on a real node.
+    Proxy,
 }
 
 impl Component {
-    /// In the order in which they start.
-    const ALL: [Self; 5] = [
-        Self::Etcd,
-        Self::ApiServer,
-        Self::Controllers,
-        Self::Scheduler,
-        Self::Nodes,
-    ];
+    /// Those of a cluster with such nodes, in the order in which they start.
+    const fn of(nodes: Nodes) -> &'static [Self] {
+        match nodes {
+            Nodes::Fake => &[
+                Self::Etcd,
+                Self::ApiServer,
+                Self::Controllers,
+                Self::Scheduler,
+                Self::Nodes,
+            ],
+            Nodes::Real => &[
+                Self::Etcd,
+                Self::ApiServer,
+                Self::Controllers,
+                Self::Scheduler,
+                Self::Runtime,
+                Self::Kubelet,
+                Self::Proxy,
+            ],
+        }
+    }
 
     const fn program(self) -> &'static str {
         match self {
@@ -49,27 +69,44 @@ impl Component {
             Self::Controllers => "kube-controller-manager",
             Self::Scheduler => "kube-scheduler",
             Self::Nodes => "kwok",
+            Self::Runtime => "containerd",
+            Self::Kubelet => "kubelet",
+            Self::Proxy => "kube-proxy",
         }
     }
 
     /// Who it is to the API server.
     const fn user(self) -> Option<(&'static str, &'static [&'static str])> {
         match self {
-            Self::Etcd | Self::ApiServer => None,
+            Self::Etcd | Self::ApiServer | Self::Runtime => None,
             Self::Controllers => Some(("system:kube-controller-manager", &[])),
             Self::Scheduler => Some(("system:kube-scheduler", &[])),
             Self::Nodes => Some(("kwok", &["system:masters"])),
+            Self::Kubelet => Some((real_node::USER, &["system:nodes"])),
+            Self::Proxy => Some(("system:kube-proxy", &[])),
         }
     }
 }
 
+/// The API server's own Service: the first address of its range.
+const SERVICE: &str = "10.96.0.1";
 /// Requests a second that a controller may make: enough for many cases side by side.
 const QPS: &str = "--kube-api-qps=500";
 /// The same, for a moment.
 const BURST: &str = "--kube-api-burst=1000";
 
+/// What runs the pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nodes {
+    /// Nobody: what a kubelet would report is reported.
+    Fake,
+    /// A kubelet with a container runtime, on this machine.
+    Real,
+}
+
 /// The processes of a control plane.
 pub(super) struct Plane {
+    nodes: Nodes,
     authority: Authority,
     server: Server,
     programs: BTreeMap<Component, Program>,
@@ -79,7 +116,7 @@ pub(super) struct Plane {
 
 impl Plane {
     /// Makes keys, certificates, ports and command lines, and starts nothing.
-    pub(super) fn prepare(tools: &Tools, work: &Work) -> Result<Self> {
+    pub(super) fn prepare(nodes: Nodes, tools: &Tools, work: &Work) -> Result<Self> {
         let authority = Authority::new()?;
         let (store, peer, port) = (ports::free()?, ports::free()?, ports::free()?);
         let server = Server {
@@ -87,25 +124,33 @@ impl Plane {
             authority: authority.certificate().to_owned(),
         };
         write_keys(&authority, work.folder())?;
-        write_kubeconfigs(&authority, &server, work.folder())?;
+        write_kubeconfigs(nodes, &authority, &server, work.folder())?;
         let mut programs = BTreeMap::new();
-        for component in Component::ALL {
+        for component in Component::of(nodes).iter().copied() {
             let args = match component {
                 Component::Etcd => etcd(work.folder(), store, peer),
-                Component::ApiServer => api_server(work.folder(), store, port),
+                Component::ApiServer => api_server(nodes, work.folder(), store, port),
                 Component::Controllers => controllers(work.folder()),
                 Component::Scheduler => scheduler(work.folder()),
-                Component::Nodes => nodes(work.folder()),
+                Component::Nodes => fake_nodes(work.folder()),
+                Component::Runtime => real_node::runtime(work.folder()),
+                Component::Kubelet => real_node::kubelet(work.folder()),
+                Component::Proxy => real_node::proxy(work.folder()),
+            };
+            let path = match component {
+                Component::Runtime => real_node::installed(component.program())?,
+                _ => tools.path(component.program())?,
             };
             let program = Program {
                 name: component.program().to_owned(),
-                path: tools.path(component.program())?,
+                path,
                 args,
                 env: vec![("HOME".to_owned(), work.home().into_os_string())],
             };
             programs.insert(component, program);
         }
         Ok(Self {
+            nodes,
             authority,
             server,
             programs,
@@ -119,9 +164,8 @@ impl Plane {
         self.launch(Component::Etcd)?;
         self.launch(Component::ApiServer)?;
         self.await_ready(admin).await?;
-        self.launch(Component::Controllers)?;
-        self.launch(Component::Scheduler)?;
-        self.launch(Component::Nodes)
+        let rest = Component::of(self.nodes).iter().skip(2);
+        rest.into_iter().try_for_each(|component| self.launch(*component))
     }
 
     /// Starts one.
@@ -183,7 +227,7 @@ impl Drop for Plane {
     /// From last to first, so that none logs that another is gone.
     fn drop(&mut self) {
         if let Ok(running) = self.running.get_mut() {
-            for component in Component::ALL.iter().rev() {
+            for component in Component::of(self.nodes).iter().rev() {
                 running.remove(component);
             }
         }
@@ -193,17 +237,22 @@ impl Drop for Plane {
 fn write_keys(authority: &Authority, folder: &Path) -> Result<()> {
     let names = [
         "127.0.0.1",
+        real_node::ADDRESS,
+        SERVICE,
         "localhost",
         "kubernetes",
         "kubernetes.default",
         "kubernetes.default.svc",
     ];
     let server = authority.server(&names)?;
+    let client = authority.user("kube-apiserver-kubelet-client", &["system:masters"])?;
     let accounts = rcgen::KeyPair::generate().context("cannot make the key of service accounts")?;
     for (name, text) in [
         ("ca.crt", authority.certificate().to_owned()),
         ("server.crt", server.certificate),
         ("server.key", server.key),
+        ("client.crt", client.certificate),
+        ("client.key", client.key),
         ("accounts.key", accounts.serialize_pem()),
         ("accounts.pub", accounts.public_key_pem()),
     ] {
@@ -212,8 +261,8 @@ fn write_keys(authority: &Authority, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn write_kubeconfigs(authority: &Authority, server: &Server, folder: &Path) -> Result<()> {
-    for component in Component::ALL {
+fn write_kubeconfigs(nodes: Nodes, authority: &Authority, server: &Server, folder: &Path) -> Result<()> {
+    for component in Component::of(nodes).iter().copied() {
         if let Some((user, groups)) = component.user() {
             let identity = authority.user(user, groups)?;
             let path = kubeconfig_of(component, folder);
@@ -226,11 +275,11 @@ fn write_kubeconfigs(authority: &Authority, server: &Server, folder: &Path) -> R
     Ok(())
 }
 
-fn kubeconfig_of(component: Component, folder: &Path) -> String {
+pub(super) fn kubeconfig_of(component: Component, folder: &Path) -> String {
     file(folder, &format!("{}.kubeconfig", component.program()))
 }
 
-fn file(folder: &Path, name: &str) -> String {
+pub(super) fn file(folder: &Path, name: &str) -> String {
     folder.join(name).display().to_string()
 }
 
@@ -247,13 +296,26 @@ fn etcd(folder: &Path, clients: u16, peers: u16) -> Vec<String> {
     ]
 }
 
-fn api_server(folder: &Path, store: u16, port: u16) -> Vec<String> {
-    vec![
-        format!("--etcd-servers=http://127.0.0.1:{store}"),
-        "--bind-address=127.0.0.1".to_owned(),
-        format!("--secure-port={port}"),
+fn api_server(nodes: Nodes, folder: &Path, store: u16, port: u16) -> Vec<String> {
+    let reached = match nodes {
         // An address of the loopback interface cannot be an endpoint of the `kubernetes` service.
-        "--endpoint-reconciler-type=none".to_owned(),
+        Nodes::Fake => vec![
+            "--bind-address=127.0.0.1".to_owned(),
+            "--endpoint-reconciler-type=none".to_owned(),
+            "--authorization-mode=RBAC".to_owned(),
+        ],
+        Nodes::Real => vec![
+            "--bind-address=0.0.0.0".to_owned(),
+            format!("--advertise-address={}", real_node::ADDRESS),
+            "--authorization-mode=Node,RBAC".to_owned(),
+            "--enable-admission-plugins=NodeRestriction".to_owned(),
+            format!("--kubelet-client-certificate={}", file(folder, "client.crt")),
+            format!("--kubelet-client-key={}", file(folder, "client.key")),
+        ],
+    };
+    let common = [
+        format!("--etcd-servers=http://127.0.0.1:{store}"),
+        format!("--secure-port={port}"),
         format!("--tls-cert-file={}", file(folder, "server.crt")),
         format!("--tls-private-key-file={}", file(folder, "server.key")),
         format!("--client-ca-file={}", file(folder, "ca.crt")),
@@ -261,10 +323,10 @@ fn api_server(folder: &Path, store: u16, port: u16) -> Vec<String> {
         format!("--service-account-key-file={}", file(folder, "accounts.pub")),
         format!("--service-account-signing-key-file={}", file(folder, "accounts.key")),
         "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
-        "--authorization-mode=RBAC".to_owned(),
         "--allow-privileged=true".to_owned(),
         "--profiling=false".to_owned(),
-    ]
+    ];
+    common.into_iter().chain(reached).collect()
 }
 
 fn controllers(folder: &Path) -> Vec<String> {
@@ -290,7 +352,7 @@ fn scheduler(folder: &Path) -> Vec<String> {
     ]
 }
 
-fn nodes(folder: &Path) -> Vec<String> {
+fn fake_nodes(folder: &Path) -> Vec<String> {
     vec![
         format!("--kubeconfig={}", kubeconfig_of(Component::Nodes, folder)),
         format!(

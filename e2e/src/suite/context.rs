@@ -6,6 +6,7 @@ use crate::{
     cluster::Cluster,
     cosign::Cosign,
     helm::Helm,
+    on_node::Images,
     operator::Operator,
     registries::Registries,
     registry::{Kind, Registry},
@@ -36,6 +37,7 @@ pub struct World {
     chart: OnceCell<()>,
     cosign: OnceCell<Cosign>,
     registries: Registries,
+    node: Option<Images>,
     /// The cluster.
     pub cluster: Cluster,
     /// In every name, so that those of another run on the same cluster are others.
@@ -44,6 +46,17 @@ pub struct World {
 }
 
 impl World {
+    /// Around a cluster with a real node.
+    ///
+    /// # Errors
+    /// When there are no free ports.
+    pub fn on_node(cluster: Cluster, images: Images) -> Result<Self> {
+        Ok(Self {
+            node: Some(images),
+            ..Self::new(cluster)?
+        })
+    }
+
     /// Around a cluster.
     ///
     /// # Errors
@@ -54,6 +67,7 @@ impl World {
             chart: OnceCell::new(),
             cosign: OnceCell::new(),
             registries: Registries::reserve(cluster.tools())?,
+            node: None,
             cluster,
             mark: format!("{:04x}", chance::below(u16::MAX)),
             cases: AtomicU32::new(0),
@@ -240,6 +254,38 @@ impl Context {
         self.chart().await?;
         let launch = || Operator::launch(self.cluster(), &self.world.registries);
         self.world.operator.get_or_try_init(launch).await
+    }
+
+    /// What runs on the real node.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn images(&self) -> Result<&Images> {
+        self.world.node.as_ref().context("this cluster has no real node")
+    }
+
+    /// The chart with the operator as pods of its image, installed once on a real node.
+    ///
+    /// # Errors
+    /// When it cannot be installed, or does not get ready.
+    pub async fn installed(&self) -> Result<()> {
+        let images = self.images()?;
+        let install = || async {
+            let image = format!("operator.image={}", images.operator);
+            let registry = images.registry.address();
+            let flags = [
+                format!("--plain-http-registry={registry}"),
+                format!("--private-registry={registry}"),
+                "--quiet-milliseconds=500".to_owned(),
+            ];
+            let flags = format!("operator.extraArgs={}", serde_json::json!(flags));
+            chart::install_with(
+                self.cluster(),
+                &["--set", &image, "--set-json", &flags, "--wait", "--timeout=120s"],
+            )
+            .await
+        };
+        self.world.chart.get_or_try_init(install).await.copied()
     }
 
     /// The real helm.

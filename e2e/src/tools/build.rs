@@ -1,6 +1,6 @@
 //! Builds the programs, one after the other, each only once, also when two runs start together.
 
-use super::{APPLETS, KUBERNETES_VERSION, Tool};
+use super::{KUBERNETES_VERSION, Tool};
 use anyhow::{Context, Result, bail};
 use std::{
     fs::File,
@@ -29,9 +29,7 @@ pub(super) fn all(module: &Path, folder: &Path, wanted: &[Tool], progress: Progr
     lock.lock().context("cannot lock the cache")?;
     for tool in wanted.iter().filter(missing) {
         one(module, folder, *tool, progress)?;
-        if *tool == Tool::Cluster {
-            link_applets(folder)?;
-        }
+        link_applets(folder, *tool)?;
     }
     Ok(())
 }
@@ -54,6 +52,7 @@ fn one(module: &Path, folder: &Path, tool: Tool, progress: Progress) -> Result<(
         .arg(&unfinished)
         .arg(tool.package())
         .env_remove("GOFLAGS")
+        .envs(tool.is_static().then_some(("CGO_ENABLED", "0")))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(output)
@@ -87,9 +86,9 @@ fn wait_reporting(build: &mut std::process::Child, file: &str, progress: Progres
     }
 }
 
-fn link_applets(folder: &Path) -> Result<()> {
-    for name in APPLETS {
-        match std::os::unix::fs::symlink(Tool::Cluster.file(), folder.join(name)) {
+fn link_applets(folder: &Path, tool: Tool) -> Result<()> {
+    for name in tool.applets() {
+        match std::os::unix::fs::symlink(tool.file(), folder.join(name)) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => {
                 return Err(error).with_context(|| format!("cannot link `{name}`"));
             }

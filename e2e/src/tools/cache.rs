@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 /// The files that decide what is built.
-const SOURCES: [&str; 3] = ["go.mod", "go.sum", "main.go"];
+const SOURCES: [&str; 5] = ["go.mod", "go.sum", "main.go", "node/main.go", "agent/main.go"];
 
 /// The folder for everything that may be deleted at any time: `$VOUCHSAFE_CACHE`, else `~/.cache/vouchsafe`.
 ///
@@ -53,6 +53,9 @@ mod tests {
     #[test]
     fn every_source_is_in_the_key() {
         let module = tempfile::tempdir().unwrap();
+        for folder in ["node", "agent"] {
+            std::fs::create_dir(module.path().join(folder)).unwrap();
+        }
         for name in SOURCES {
             std::fs::write(module.path().join(name), "one").unwrap();
         }
