@@ -27,5 +27,7 @@ generate: ## Write the generated files anew: CRDs, chart, help
 e2e: build ## Run the suite alone; CASES="D01 drain" for some of it
 	@$(TARGET)/e2e suite $(CASES)
 
-bench: ## Measure what docs/benchmarks.md states
-	@$(CARGO) bench --workspace
+bench: build ## Measure decisions, digests, ledgers, and the operator with many agents: docs/benchmarks.md
+	@$(CARGO) bench --package vouchsafe-core --benches
+	@$(CARGO) build --release --package vouchsafe
+	@$(TARGET)/e2e bench --program $(TARGET)/../release/vouchsafe

@@ -34,6 +34,8 @@ pub(crate) struct Context {
     pub(crate) ledgers: ledger::Ledgers,
     /// Who can write workloads.
     pub(crate) writers: facts::Writers,
+    /// Policies that were made ready.
+    pub(crate) policies: promotions::Compiled,
 }
 
 /// Why a controller could not finish; it tries again.

@@ -64,6 +64,7 @@ pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
         signatures: Arc::new(signatures),
         ledgers: ledger::Ledgers::default(),
         writers: facts::Writers::default(),
+        policies: promotions::Compiled::default(),
         settings,
         world,
     });
@@ -117,30 +118,35 @@ fn spawn(tasks: &mut JoinSet<()>, taken: Taken, context: &Arc<Context>) {
         taken.agents,
         agents::reconcile,
         of(),
+        control::MANY,
     ));
     tasks.spawn(control::run(
         world.promotions.clone(),
         taken.promotions,
         promotions::reconcile,
         of(),
+        control::MANY,
     ));
     tasks.spawn(control::run(
         world.namespaces.clone(),
         taken.ledgers,
         ledger::reconcile,
         of(),
+        control::FEW,
     ));
     tasks.spawn(control::run(
         world.environments.clone(),
         taken.environments,
         environments::reconcile,
         of(),
+        control::MANY,
     ));
     tasks.spawn(control::run(
         world.checks.clone(),
         taken.checks,
         checks::reconcile,
         of(),
+        control::MANY,
     ));
     tasks.spawn(enforce::retention::run(of()));
 }

@@ -7,6 +7,7 @@ pub mod attempt;
 pub mod attempts;
 pub mod authority;
 pub mod await_;
+pub mod bench;
 pub mod cases;
 pub mod chance;
 pub mod chart;

@@ -2,10 +2,10 @@
 
 use anyhow::{Context, Result, anyhow};
 use clap::{Parser, Subcommand};
-use std::{process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 use vouchsafe_e2e::{
-    checkout, checks,
+    bench, checkout, checks,
     cluster::Cluster,
     counts::Counts,
     demo, everything, isolated, on_node,
@@ -47,6 +47,15 @@ enum Command {
         /// Cases that run at the same time
         #[arg(long, default_value_t = 6)]
         width: usize,
+    },
+    /// Measures how long the operator takes to start and its memory, with many agents
+    Bench {
+        /// The operator's program: a release build, or the figures mean little
+        #[arg(long)]
+        program: PathBuf,
+        /// How many agents; each number is measured in a cluster of its own
+        #[arg(default_values_t = [100, 2000])]
+        agents: Vec<usize>,
     },
     /// Tells the story of an agent that is held at the door of production, and let in
     Demo {
@@ -96,6 +105,7 @@ async fn run(args: Args) -> Result<ExitCode> {
             );
             std::future::pending::<()>().await;
         }
+        Command::Bench { program, agents } => bench::run(&program, &agents, building).await?,
         Command::Demo { keep } => demo::run(keep, building).await?,
         Command::Suite { filter, width } => {
             let report = everything::cases(&filter, width, building).await?;

@@ -32,6 +32,15 @@ pub struct Operator {
     process: Mutex<Option<Process>>,
 }
 
+/// Memory of a process in RAM, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    /// Now.
+    pub resident: u64,
+    /// At most, since it started.
+    pub most: u64,
+}
+
 impl Operator {
     /// Starts the operator of an installed chart; ready when this returns.
     ///
@@ -45,7 +54,11 @@ impl Operator {
         Ok(operator)
     }
 
-    async fn prepare(cluster: &Cluster, registries: &Registries, binary: &Path) -> Result<Self> {
+    /// Makes everything ready to start a program as the operator, and starts nothing.
+    ///
+    /// # Errors
+    /// When the chart is not installed.
+    pub async fn prepare(cluster: &Cluster, registries: &Registries, binary: &Path) -> Result<Self> {
         let account = cluster.bearer(NAME, &token(cluster).await?).await?;
         let addresses = registries.addresses().collect::<Vec<_>>().join(",");
         let program = Program {
@@ -144,20 +157,49 @@ impl Operator {
     /// # Errors
     /// When it does not run, or the machine does not say.
     pub fn resident_bytes(&self) -> Result<u64> {
+        Ok(self.memory()?.resident)
+    }
+
+    /// Its memory.
+    ///
+    /// # Errors
+    /// When it does not run, or the machine does not say.
+    pub fn memory(&self) -> Result<Memory> {
+        let status = self.told_by_machine("status")?;
+        let bytes = |name: &str| {
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+            kilobytes.map(|kilobytes| kilobytes * 1024)
+        };
+        let (resident, most) = (bytes("VmRSS"), bytes("VmHWM"));
+        let memory = resident.zip(most).map(|(resident, most)| Memory { resident, most });
+        memory.context("the machine does not say how much memory the operator has")
+    }
+
+    /// Ticks of the clock that it has used the processor for.
+    ///
+    /// # Errors
+    /// When it does not run, or the machine does not say.
+    pub fn processor_ticks(&self) -> Result<u64> {
+        let stat = self.told_by_machine("stat")?;
+        // Its name, in parentheses, may have spaces; after it the 12th and 13th are the time of the program and of the kernel for it.
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let ticks: Option<Vec<u64>> = fields.skip(11).take(2).map(|field| field.parse().ok()).collect();
+        let ticks = ticks.filter(|ticks| ticks.len() == 2);
+        let ticks = ticks.context("the machine does not say how long the operator has worked")?;
+        Ok(ticks.iter().sum())
+    }
+
+    fn told_by_machine(&self, file: &str) -> Result<String> {
         let id = self
             .process()?
             .as_ref()
             .map(Process::id)
             .context("the operator does not run")?;
-        let status =
-            std::fs::read_to_string(format!("/proc/{id}/status")).context("cannot read the operator's memory")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kilobytes = line
-            .and_then(|line| line.trim().strip_suffix(" kB"))
-            .and_then(|number| number.parse::<u64>().ok());
-        kilobytes
-            .map(|kilobytes| kilobytes * 1024)
-            .context("the machine does not say how much memory the operator has")
+        std::fs::read_to_string(format!("/proc/{id}/{file}"))
+            .context("cannot read what the machine says of the operator")
     }
 
     fn said_since(&self, offset: u64) -> Result<String> {

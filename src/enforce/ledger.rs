@@ -33,6 +33,7 @@ use std::{
     time::Duration,
 };
 use vouchsafe_api::environment::Enforcement;
+use vouchsafe_core::clearance::Plan;
 
 /// How often what waits is judged anew because something else had to be protected first.
 const MAX_ROUNDS: usize = 4;
@@ -115,11 +116,13 @@ pub(crate) async fn reconcile(
     if view.begins() {
         grandfather::take_in(&context, &mut view).await?;
     }
-    let withdrawal = view.plan(super::now());
-    view.current = stored.withdraw(&context, &withdrawal).await?;
+    let Plan {
+        withdrawal, dropped, ..
+    } = view.plan(super::now());
+    view.current = stored.withdraw(&context, withdrawal).await?;
     context.ledgers.config.remember(&name, found);
     let released = admit(&context, &mut stored, &mut view).await?;
-    dropped::tell(&context, &name, &withdrawal.dropped, &released.dropped);
+    dropped::tell(&context, &name, &dropped, &released.dropped);
     context.ledgers.reached(&name);
     enforce(&context, &namespace, environment.spec.enforcement).await?;
     release::all(&context, &released).await?;
@@ -134,9 +137,9 @@ async fn admit(context: &Context, stored: &mut Stored, view: &mut View) -> Resul
     let mut unseen = context.ledgers.is_first(&view.namespace);
     let offered = view.wanted.profiles.len();
     for _ in 0..MAX_ROUNDS {
-        let plan = view.plan(super::now());
-        if plan.protect.is_some() {
-            view.current = stored.protect(context, &plan).await?;
+        let protect = view.plan(super::now()).protect;
+        if protect.is_some() {
+            view.current = stored.protect(context, protect).await?;
             unseen = true;
         }
         if unseen {
@@ -147,7 +150,7 @@ async fn admit(context: &Context, stored: &mut Stored, view: &mut View) -> Resul
         let mut released = held::judge(context, view).await?;
         let plan = view.plan(super::now());
         if plan.protect.is_none() {
-            stored.grant(context, &plan).await?;
+            stored.grant(context, plan.grant).await?;
             released.dropped = plan.dropped;
             return Ok(released);
         }

@@ -3,7 +3,10 @@
 //! Takes a Promotion, checks the surface that it claims, gathers facts, decides, and writes what was decided into its status. It sleeps
 //! exactly until the decision can change by itself.
 
+mod compiled;
 mod status;
+
+pub(crate) use self::compiled::Compiled;
 
 use super::{Context, Error, facts, now, until, write};
 use crate::record::decided;
@@ -11,7 +14,7 @@ use kube::{Api, ResourceExt, runtime::controller::Action};
 use std::{sync::Arc, time::Duration};
 use vouchsafe_api::{Promotion, lower};
 use vouchsafe_core::{
-    decision::{Decision, Policy, Release, decide},
+    decision::{CompiledPolicy, Decision, PreparedRelease, Release},
     surface::Surface,
 };
 
@@ -48,7 +51,7 @@ pub(crate) async fn reconcile(promotion: Arc<Promotion>, context: Arc<Context>) 
 
 /// A decision and what it was made from.
 struct Judged {
-    policy: Policy,
+    policy: Arc<CompiledPolicy>,
     decision: Decision,
     facts_digest: vouchsafe_core::digest::Digest,
 }
@@ -117,12 +120,13 @@ async fn judge(promotion: &Promotion, context: &Context, now: jiff::Timestamp) -
     let (environments, checks) = (world.environments.state(), world.checks.state());
     let catalogue = lower::Catalogue::new(environments.iter().map(AsRef::as_ref), checks.iter().map(AsRef::as_ref));
     let (policy, _) = lower::policy(asked, &environment.spec, &catalogue);
-    let facts = facts::gather(promotion, &surface, &policy, context).await;
-    let release = Release {
+    let policy = context.policies.of(policy);
+    let facts = facts::gather(promotion, &surface, policy.policy(), context).await;
+    let release = PreparedRelease::new(&Release {
         agent: &promotion.spec.agent,
         surface: &surface,
-    };
-    let decision = decide(&policy, &release, &facts, now);
+    });
+    let decision = policy.decide(&release, &facts, now);
     let facts_digest = vouchsafe_core::digest::Digest::of_json(&serde_json::to_value(&facts).unwrap_or_default());
     Ok(Judged {
         policy,

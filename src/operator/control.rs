@@ -13,7 +13,9 @@ use std::{fmt::Debug, future::Future, sync::Arc, time::Duration};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Objects of a kind that are reconciled side by side.
-const CONCURRENCY: u16 = 16;
+pub(super) const MANY: u16 = 16;
+/// The same where each takes much memory: a ledger can have a megabyte, and several forms of it are at hand while it is planned.
+pub(super) const FEW: u16 = 4;
 /// Events that come within this time are one.
 const DEBOUNCE: Duration = Duration::from_millis(2);
 /// When to try again, a conflict apart.
@@ -25,6 +27,7 @@ pub(super) async fn run<K, F, R>(
     queue: UnboundedReceiver<ReconcileRequest<K>>,
     mut reconcile: F,
     context: Arc<Context>,
+    concurrency: u16,
 ) where
     K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
     F: FnMut(Arc<K>, Arc<Context>) -> R + Send + 'static,
@@ -34,7 +37,7 @@ pub(super) async fn run<K, F, R>(
         let request = queue.recv().await?;
         Some((Ok::<_, std::convert::Infallible>(request), queue))
     });
-    let config = Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE);
+    let config = Config::default().concurrency(concurrency).debounce(DEBOUNCE);
     let reconciled = applier(
         move |object, context| Box::pin(reconcile(object, context)),
         |_: Arc<K>, error: &Error, _| retry::<K>(error),

@@ -8,13 +8,14 @@ use kube::{
     core::PartialObjectMeta,
     runtime::reflector::ObjectRef,
 };
+use std::sync::Arc;
 use vouchsafe_api::{Clearance, clearance::NAME};
-use vouchsafe_core::clearance::{LedgerSpec, Plan};
+use vouchsafe_core::clearance::LedgerSpec;
 
 /// One namespace's ledger.
 pub(super) struct Stored {
     namespace: String,
-    object: Option<Clearance>,
+    object: Option<Arc<Clearance>>,
 }
 
 impl Stored {
@@ -23,7 +24,7 @@ impl Stored {
         let found = context.world.clearances.get(&ObjectRef::new(NAME).within(namespace));
         Ok(Self {
             namespace: namespace.to_owned(),
-            object: found.map(|found| found.as_ref().clone()),
+            object: found,
         })
     }
 
@@ -39,39 +40,44 @@ impl Stored {
     }
 
     /// Takes out what is not cleared any more; gives what is left.
-    pub(super) async fn withdraw(&mut self, context: &Context, plan: &Plan) -> Result<Option<LedgerSpec>, Error> {
-        if let Some(spec) = &plan.withdrawal {
-            self.write(context, spec, "withdraw").await?;
-        }
+    pub(super) async fn withdraw(
+        &mut self,
+        context: &Context,
+        spec: Option<LedgerSpec>,
+    ) -> Result<Option<LedgerSpec>, Error> {
+        self.write(context, spec, "withdraw").await?;
         Ok(self.spec())
     }
 
     /// Protects configuration; gives what is written.
-    pub(super) async fn protect(&mut self, context: &Context, plan: &Plan) -> Result<Option<LedgerSpec>, Error> {
-        if let Some(spec) = &plan.protect {
-            self.write(context, spec, "protect").await?;
-        }
+    pub(super) async fn protect(
+        &mut self,
+        context: &Context,
+        spec: Option<LedgerSpec>,
+    ) -> Result<Option<LedgerSpec>, Error> {
+        self.write(context, spec, "protect").await?;
         Ok(self.spec())
     }
 
     /// Lets in what is cleared.
-    pub(super) async fn grant(&mut self, context: &Context, plan: &Plan) -> Result<(), Error> {
-        match &plan.grant {
-            Some(spec) => self.write(context, spec, "grant").await,
-            None => Ok(()),
-        }
+    pub(super) async fn grant(&mut self, context: &Context, spec: Option<LedgerSpec>) -> Result<(), Error> {
+        self.write(context, spec, "grant").await
     }
 
-    async fn write(&mut self, context: &Context, spec: &LedgerSpec, what: &'static str) -> Result<(), Error> {
+    /// Writes it, when there is anything to write. Ledgers are large: none is kept longer than it is needed.
+    async fn write(&mut self, context: &Context, spec: Option<LedgerSpec>, what: &'static str) -> Result<(), Error> {
+        let Some(spec) = spec else { return Ok(()) };
         let api: Api<Clearance> = Api::namespaced(context.world.client.clone(), &self.namespace);
         let failed = || write::failed(what, format!("{}/{NAME}", self.namespace));
-        let spec = serde_json::to_value(spec).and_then(serde_json::from_value);
+        let value = serde_json::to_value(&spec);
+        drop(spec);
+        let spec = value.and_then(serde_json::from_value);
         let spec = spec.map_err(|error| failed()(kube::Error::SerdeError(error)))?;
         let metadata = ObjectMeta {
             name: Some(NAME.to_owned()),
             namespace: Some(self.namespace.clone()),
-            resource_version: self.object.as_ref().and_then(ResourceExt::resource_version),
-            uid: self.object.as_ref().and_then(ResourceExt::uid),
+            resource_version: self.object.as_deref().and_then(ResourceExt::resource_version),
+            uid: self.object.as_deref().and_then(ResourceExt::uid),
             ..ObjectMeta::default()
         };
         let object = Clearance { metadata, spec };
@@ -80,7 +86,7 @@ impl Stored {
         } else {
             api.create(&PostParams::default(), &object).await
         };
-        self.object = Some(written.map_err(failed())?);
+        self.object = Some(Arc::new(written.map_err(failed())?));
         tracing::info!(
             event = "ledger",
             namespace = self.namespace,

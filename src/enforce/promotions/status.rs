@@ -34,7 +34,7 @@ pub(super) fn decided(promotion: &Promotion, judged: &Judged, context: &Context,
     next.waiting_for = (decision.verdict != decision::Verdict::Cleared).then(|| summary.clone());
     next.bindings = facts::bindings(promotion, world, now);
     deployment(promotion, &previous, &mut next, world, now);
-    let unusable = judged.policy.problems.first().cloned();
+    let unusable = judged.policy.policy().problems.first().cloned();
     let stalled = unusable.map(|problem| ("PolicyInvalid", problem));
     finish(
         promotion,
