@@ -1,5 +1,6 @@
 //! What is shown, each module one part of it.
 
+mod access;
 mod api_server;
 mod bad_input;
 mod changes;
@@ -49,6 +50,7 @@ pub fn on_node() -> Vec<Case> {
 #[must_use]
 pub fn all() -> Vec<Case> {
     [
+        access::cases(),
         api_server::cases(),
         bad_input::cases(),
         changes::cases(),

@@ -66,6 +66,9 @@ pub struct ClearanceSpec {
     /// Whether a rollout may take no pod away while its new ones wait.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub require_surge: bool,
+    /// Whether exec, attach, port-forward and proxies need the verb `debug`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_debug: bool,
     /// In the operator's probe namespace: shows how far the API server has read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]

@@ -5,7 +5,7 @@ pub mod rules;
 pub mod status;
 
 use self::{
-    rules::{Approvals, Clearance, Exemption, Existing, Hold, Predecessor, Requirement},
+    rules::{Approvals, Clearance, Connect, Exemption, Existing, Hold, Predecessor, Requirement},
     status::EnvironmentStatus,
 };
 use crate::words::words;
@@ -113,6 +113,9 @@ pub struct EnvironmentSpec {
     /// How pods are held.
     #[serde(default)]
     pub hold: Hold,
+    /// Who reaches into a pod that runs.
+    #[serde(default)]
+    pub connect: Connect,
     /// Containers that others add to pods.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]

@@ -133,6 +133,7 @@ fn wanted(pods: &[Value], token: &Value, now: Timestamp) -> Wanted {
         namespace_uid: "1f0c1f5e-8b7c-4b1c-9d0a-0b0f5b0d9f57".to_owned(),
         enforcement: Enforcement::Hold,
         require_surge: false,
+        require_debug: false,
         token: token.clone(),
         cleared: (0..pods.len()).step_by(8).map(cleared).collect(),
         profiles: pods.iter().enumerate().map(offered).collect(),

@@ -71,6 +71,7 @@ impl View {
             namespace_uid: namespace.uid().unwrap_or_default(),
             enforcement: Enforcement::from(environment.spec.enforcement),
             require_surge: environment.spec.hold.require_surge,
+            require_debug: environment.spec.connect.require_debug,
             token: token::injected(),
             cleared,
             profiles: Vec::new(),

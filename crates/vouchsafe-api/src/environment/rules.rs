@@ -164,6 +164,14 @@ pub struct Hold {
     pub require_surge: bool,
 }
 
+/// Who reaches into a pod that runs: by exec, attach, port-forward, or a proxy to a pod or Service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Connect {
+    /// Only who has the verb `debug` on this environment, on top of what RBAC asks for.
+    pub require_debug: bool,
+}
+
 /// A container that others add to pods, known by its whole profile; never by a name, an image's prefix or a service account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

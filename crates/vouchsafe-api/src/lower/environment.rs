@@ -56,6 +56,7 @@ pub fn policy(name: &str, spec: &EnvironmentSpec, catalogue: &Catalogue<'_>) -> 
         existing,
         clearance,
         hold: _,
+        connect: _,
         exempt,
     } = spec;
     let object = format!("Environment/{name}");

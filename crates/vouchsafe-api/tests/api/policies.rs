@@ -61,6 +61,7 @@ fn words(text: &str) -> Vec<&str> {
 fn these_are_all() {
     let names: Vec<_> = texts().into_iter().map(|(name, _)| name).collect();
     let expected = [
+        "access",
         "config",
         "grants",
         "hold",
@@ -150,7 +151,17 @@ fn what_tenants_meet_looks_at_governed_namespaces_only() {
 /// A subresource that is not listed is a way round.
 #[test]
 fn every_subresource_is_listed() {
-    let cases: [(&str, &[&str]); 6] = [
+    let cases: [(&str, &[&str]); 7] = [
+        (
+            "vouchsafe-access",
+            &[
+                "pods/exec",
+                "pods/attach",
+                "pods/portforward",
+                "pods/proxy",
+                "services/proxy",
+            ],
+        ),
         ("vouchsafe-hold", &["pods"]),
         ("vouchsafe-pods", &["pods"]),
         (

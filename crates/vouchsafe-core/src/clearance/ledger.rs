@@ -23,6 +23,9 @@ pub struct LedgerSpec {
     /// Whether a rollout may take no pod away while its new ones wait, not even one that its strategy allows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub require_surge: bool,
+    /// Whether exec, attach, port-forward and proxies need the verb `debug`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_debug: bool,
     /// Says nothing; changed to see whether the API server has caught up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
@@ -60,6 +63,7 @@ impl Default for LedgerSpec {
             namespace_uid: String::new(),
             enforcement: Enforcement::Deny,
             require_surge: false,
+            require_debug: false,
             nonce: None,
             token: Value::Null,
             index: BTreeMap::new(),

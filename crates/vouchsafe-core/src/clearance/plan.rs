@@ -36,6 +36,8 @@ pub struct Wanted {
     pub enforcement: Enforcement,
     /// Whether a rollout may take no pod away while its new ones wait.
     pub require_surge: bool,
+    /// Whether exec, attach, port-forward and proxies need the verb `debug`.
+    pub require_debug: bool,
     /// The source of the service-account token that the API server injects.
     pub token: Value,
     /// What is cleared, in any order. What the ledger has of other releases goes.
@@ -141,6 +143,7 @@ fn target(known: Option<&LedgerSpec>, wanted: &Wanted, now: Timestamp) -> (Ledge
         namespace_uid: wanted.namespace_uid.clone(),
         enforcement: wanted.enforcement,
         require_surge: wanted.require_surge,
+        require_debug: wanted.require_debug,
         nonce: known.and_then(|known| known.nonce.clone()),
         token: wanted.token.clone(),
         ..LedgerSpec::default()

@@ -74,6 +74,7 @@ pub(super) fn wanted(cleared: Vec<ClearedRelease>, profiles: Vec<Offered>) -> Wa
         namespace_uid: "uid-1".to_owned(),
         enforcement: Enforcement::Hold,
         require_surge: false,
+        require_debug: false,
         token: token(),
         cleared,
         profiles,
