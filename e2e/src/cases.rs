@@ -5,6 +5,7 @@ mod api_server;
 mod bad_input;
 mod changes;
 mod chart;
+mod chart_values;
 mod configuration;
 mod content;
 mod dead_operator;
@@ -55,6 +56,7 @@ pub fn all() -> Vec<Case> {
         bad_input::cases(),
         changes::cases(),
         chart::cases(),
+        chart_values::cases(),
         configuration::cases(),
         content::cases(),
         dead_operator::cases(),

@@ -6,10 +6,14 @@ use crate::{
     await_::{Look, until},
     cluster::Cluster,
     helm::Helm,
+    program::Run,
+    tools::{KUBERNETES_VERSION, Tools},
+    users::User,
 };
 use anyhow::{Context, Result};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{Api, ResourceExt, api::ListParams};
+use serde_json::Value;
 
 /// Where it is installed.
 pub const NAMESPACE: &str = "vouchsafe-system";
@@ -17,6 +21,39 @@ pub const NAMESPACE: &str = "vouchsafe-system";
 pub const NAME: &str = "vouchsafe";
 /// The group of our kinds.
 const GROUP: &str = "vouchsafe.dev";
+
+/// Where the chart lies.
+#[must_use]
+pub fn folder() -> String {
+    crate::checkout().join("charts").join("vouchsafe").display().to_string()
+}
+
+/// Renders the chart with these values, and needs no cluster.
+///
+/// # Errors
+/// When helm was not prepared.
+pub fn template(tools: &Tools, user: &User, values: &Value) -> Result<Run> {
+    let version = KUBERNETES_VERSION.trim_start_matches('v');
+    let (chart, about) = (folder(), ["--kube-version", version, "-n", NAMESPACE, "-f", "-"]);
+    let run = Helm::new(tools)?.run(user, ["template", NAME, &chart]).args(about);
+    Ok(run.input(values.to_string()))
+}
+
+/// The objects in what helm rendered.
+///
+/// # Errors
+/// When it is no YAML.
+pub fn objects(rendered: &str) -> Result<Vec<Value>> {
+    let all: Vec<Value> = serde_saphyr::from_multiple(rendered).context("helm rendered no YAML")?;
+    Ok(all.into_iter().filter(Value::is_object).collect())
+}
+
+/// What an object is called, as `Kind/name`.
+#[must_use]
+pub fn called(object: &Value) -> String {
+    let word = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    format!("{}/{}", word("/kind"), word("/metadata/name"))
+}
 
 /// Installs the chart, or brings an installed one to this state, and waits until the API server serves its kinds.
 ///
@@ -31,7 +68,7 @@ pub async fn install(cluster: &Cluster) -> Result<()> {
 /// # Errors
 /// When helm fails, or the kinds are not served.
 pub async fn install_with(cluster: &Cluster, values: &[&str]) -> Result<()> {
-    let chart = crate::checkout().join("charts").join("vouchsafe").display().to_string();
+    let chart = folder();
     let helm = Helm::new(cluster.tools())?;
     let args = [
         "upgrade",

@@ -18,6 +18,7 @@ use kube::{
     Api, Client,
     api::{DeleteParams, ObjectMeta, PostParams},
 };
+use serde_json::json;
 use std::{
     collections::BTreeMap,
     sync::{
@@ -273,15 +274,20 @@ impl Context {
         let install = || async {
             let image = format!("operator.image={}", images.operator);
             let registry = images.registry.address();
-            let flags = [
-                format!("--plain-http-registry={registry}"),
-                format!("--private-registry={registry}"),
-                "--quiet-milliseconds=500".to_owned(),
-            ];
-            let flags = format!("operator.extraArgs={}", serde_json::json!(flags));
+            let registries = format!("registries={}", json!({"plainHttp": [registry], "private": [registry]}));
+            let quick = "operator.quietMilliseconds=500";
             chart::install_with(
                 self.cluster(),
-                &["--set", &image, "--set-json", &flags, "--wait", "--timeout=120s"],
+                &[
+                    "--set",
+                    &image,
+                    "--set",
+                    quick,
+                    "--set-json",
+                    &registries,
+                    "--wait",
+                    "--timeout=120s",
+                ],
             )
             .await
         };

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod cases;
+mod chart;
 #[cfg(test)]
 mod definitions;
 #[cfg(test)]
