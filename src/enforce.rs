@@ -5,6 +5,7 @@
 pub(crate) mod agents;
 pub(crate) mod checks;
 pub(crate) mod environments;
+pub(crate) mod evidence;
 pub(crate) mod facts;
 pub(crate) mod health;
 pub(crate) mod ledger;

@@ -14,9 +14,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
-use vouchsafe_api::{
-    Approval, Evidence, Promotion, approval::Scope, evidence::EvidenceResult, lower, promotion::status::Verdict,
-};
+use vouchsafe_api::{Approval, Promotion, approval::Scope, lower, promotion::status::Verdict};
 use vouchsafe_core::{
     decision::{
         ApprovalFact, Author, CheckRule, EvidenceFact, FactProblem, Facts, Person, Policy, Run, SignatureFact,
@@ -93,38 +91,11 @@ fn evidence(
             && subjects.contains(&evidence.spec.subject.digest)
             && is_of_tenant(world, namespace, evidence.namespace().as_deref().unwrap_or_default())
     });
-    // Of the same age the worse one is first.
-    found.sort_by_key(|evidence| {
-        let fails = evidence.spec.result == EvidenceResult::Fail;
-        std::cmp::Reverse((
-            evidence.spec.started_at,
-            fails,
-            evidence.namespace(),
-            evidence.name_any(),
-        ))
-    });
-    newest(found).iter().map(|evidence| lower::evidence(evidence)).collect()
-}
-
-/// Of each producer's evidence on one subject and check the newest, and the newest conclusive: nobody can push out what another said.
-fn newest(sorted: Vec<Arc<Evidence>>) -> Vec<Arc<Evidence>> {
-    let mut seen = BTreeSet::new();
-    let keep = |evidence: &Arc<Evidence>| {
-        let spec = &evidence.spec;
-        let producer = spec.by.as_ref().map(|by| by.username.clone()).unwrap_or_default();
-        let key = |conclusive: bool| {
-            (
-                spec.subject.digest.clone(),
-                spec.check.clone(),
-                producer.clone(),
-                conclusive,
-            )
-        };
-        let first = seen.insert(key(false));
-        let conclusive = spec.result != EvidenceResult::Inconclusive && seen.insert(key(true));
-        first || conclusive
-    };
-    sorted.into_iter().filter(keep).collect()
+    found.sort_by_key(|evidence| (evidence.namespace(), evidence.name_any()));
+    super::evidence::newest(&found)
+        .into_iter()
+        .map(lower::evidence)
+        .collect()
 }
 
 /// Where the images are: as the workloads name them, and as whoever asked says. The digest is what counts, wherever it is fetched from.

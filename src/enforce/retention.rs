@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use vouchsafe_api::{Evidence, Promotion, evidence::EvidenceResult, promotion::status::Verdict};
+use vouchsafe_api::{Evidence, Promotion, promotion::status::Verdict};
 
 /// How often.
 const PAUSE: Duration = Duration::from_secs(300);
@@ -89,34 +89,23 @@ fn promotions(world: &World) -> Vec<Arc<Promotion>> {
 
 /// Evidence that newer evidence of the same subject, check and producer replaces.
 fn evidence(all: &[Arc<Evidence>]) -> Vec<Arc<Evidence>> {
-    let mut groups: BTreeMap<_, Vec<&Arc<Evidence>>> = BTreeMap::new();
+    let mut by_namespace: BTreeMap<_, Vec<Arc<Evidence>>> = BTreeMap::new();
     for evidence in all {
-        let producer = evidence
-            .spec
-            .by
-            .as_ref()
-            .map(|by| by.username.clone())
-            .unwrap_or_default();
-        let key = (
-            evidence.namespace(),
-            evidence.spec.subject.digest.clone(),
-            evidence.spec.check.clone(),
-            producer,
-        );
-        groups.entry(key).or_default().push(evidence);
+        by_namespace
+            .entry(evidence.namespace())
+            .or_default()
+            .push(Arc::clone(evidence));
     }
     let mut replaced = Vec::new();
-    for mut group in groups.into_values() {
-        group.sort_by_key(|evidence| std::cmp::Reverse((evidence.spec.started_at, evidence.name_any())));
-        let conclusive = group
-            .iter()
-            .position(|evidence| evidence.spec.result != EvidenceResult::Inconclusive);
-        let kept = BTreeSet::from([Some(0), conclusive]);
+    for group in by_namespace.into_values() {
+        let kept: BTreeSet<_> = super::evidence::newest(&group)
+            .into_iter()
+            .map(ResourceExt::name_any)
+            .collect();
         let old = group
             .iter()
-            .enumerate()
-            .filter(|(index, evidence)| !kept.contains(&Some(*index)) && is_old(evidence.as_ref()));
-        replaced.extend(old.map(|(_, evidence)| Arc::clone(evidence)));
+            .filter(|evidence| !kept.contains(&evidence.name_any()) && is_old(evidence.as_ref()));
+        replaced.extend(old.map(Arc::clone));
     }
     replaced
 }

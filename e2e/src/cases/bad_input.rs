@@ -133,11 +133,12 @@ async fn claimed_twice(cx: Context) -> Result<()> {
 }
 
 /// Awaits that the Environment cannot be used as it is written, and gives the message.
-async fn unusable(cx: &Context, name: &str, reason: &str) -> Result<String> {
-    until(&format!("environment {name} not to be ready"), || async {
+async fn unusable(cx: &Context, name: &str, reason: &str, word: &str) -> Result<String> {
+    until(&format!("environment {name} not to be ready: {word}"), || async {
         let found = Api::<Environment>::all(cx.client()).get(name).await?;
         let value = json!(found.status.unwrap_or_default().conditions);
-        let found = condition(&value, "Ready").filter(|found| found.0 == "False" && found.1 == reason);
+        let found = condition(&value, "Ready")
+            .filter(|found| found.0 == "False" && found.1 == reason && found.2.contains(word));
         Ok(found.map_or_else(|| Look::NotYet(value.to_string()), |found| Look::Seen(found.2)))
     })
     .await
@@ -154,7 +155,7 @@ async fn circle(cx: Context) -> Result<()> {
         Api::all(cx.client()).create(&PostParams::default(), &created).await?;
     }
     for name in [&one, &two] {
-        let words = unusable(&cx, name, "PredecessorInvalid").await?;
+        let words = unusable(&cx, name, "PredecessorInvalid", "circle").await?;
         says(
             &words,
             &[&format!("Environment/{name}"), "spec.after[0].environment", "circle"],
@@ -222,7 +223,7 @@ async fn rules(cx: Context) -> Result<()> {
         stage.held(&agent.selector(), 1).await?;
         stage.nothing_ran(&agent.selector()).await?;
         if base == "broken" {
-            let words = unusable(&cx, &environment, "ExpressionInvalid").await?;
+            let words = unusable(&cx, &environment, "ExpressionInvalid", "").await?;
             says(&words, &[&format!("Check/{name}"), "spec.surface.policy"])?;
         }
     }

@@ -82,7 +82,7 @@ async fn same_words(cx: Context) -> Result<()> {
     let image = agent.image.split_once('@').context("no digest")?.1;
     let old = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(2);
     let now = jiff::Timestamp::now();
-    // Bad, stale, good, and worse again from the same pipeline.
+    // Bad, stale, good; then good and worse at one instant, of which the worse counts whatever their names are.
     let given = [
         (
             &pipeline,
@@ -111,6 +111,13 @@ async fn same_words(cx: Context) -> Result<()> {
             json!({"kind": "Image", "digest": image}),
             now,
             json!({"critical": 2}),
+        ),
+        (
+            &scanner,
+            scan,
+            json!({"kind": "Image", "digest": image}),
+            now,
+            json!({"critical": 0}),
         ),
     ];
     for (count, (who, check, subject, started, counters)) in given.into_iter().enumerate() {
