@@ -13,6 +13,7 @@ mod environments;
 mod evidence;
 mod fields;
 mod files;
+mod gitops;
 mod grants;
 mod ground;
 mod kinds;
@@ -64,6 +65,7 @@ pub fn all() -> Vec<Case> {
         evidence::cases(),
         fields::cases(),
         files::cases(),
+        gitops::cases(),
         grants::cases(),
         ground::cases(),
         kinds::cases(),

@@ -18,6 +18,7 @@ pub mod counts;
 pub mod demo;
 pub mod everything;
 pub mod example;
+pub mod gitops;
 pub mod helm;
 pub mod images;
 pub mod injector;

@@ -92,6 +92,7 @@ async fn run(args: Args) -> Result<ExitCode> {
     match args.command {
         Command::Tools => {
             let tools = Tools::prepare(&Tool::ALL, building)?;
+            Tools::gitops(building)?;
             println!("{}", tools.folder().display());
         }
         Command::Cluster => {

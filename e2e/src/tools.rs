@@ -1,6 +1,6 @@
 //! The Go programs that the cluster, the suite and the demo run.
 //!
-//! Takes the Go module in `e2e/cluster`, which pins each of them; gives paths of programs that exist. What is built lies outside the
+//! Takes the Go modules in `e2e/cluster` and `e2e/gitops`, which pin each of them; gives paths of programs that exist. What is built lies outside the
 //! checkout, under `$VOUCHSAFE_CACHE` or `~/.cache/vouchsafe`, in a folder named by what decides the bytes: a changed `go.mod` is
 //! another folder, and an old one is never run by mistake. Downloads nothing but Go modules.
 
@@ -40,6 +40,8 @@ pub enum Tool {
     Agent,
     /// Makes images and moves them between registries.
     Crane,
+    /// Judges objects as Argo CD and Flux do; from a module of its own, because their dependencies are not those of the rest.
+    Gitops,
 }
 
 impl Tool {
@@ -53,7 +55,7 @@ impl Tool {
         Self::Registry,
     ];
 
-    /// All of them.
+    /// All of the cluster's module.
     pub const ALL: [Self; 9] = [
         Self::Cluster,
         Self::Helm,
@@ -79,13 +81,14 @@ impl Tool {
             Self::Node => "node",
             Self::Agent => "agent",
             Self::Crane => "crane",
+            Self::Gitops => "gitops",
         }
     }
 
     /// The Go package that it is built from.
     const fn package(self) -> &'static str {
         match self {
-            Self::Cluster => ".",
+            Self::Cluster | Self::Gitops => ".",
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
             Self::Kwok => "sigs.k8s.io/kwok/cmd/kwok",
             Self::Kustomize => "sigs.k8s.io/kustomize/kustomize/v5",
@@ -138,10 +141,21 @@ impl Tools {
         if let Some(folder) = assets.as_deref().filter(|folder| !folder.is_dir()) {
             bail!("KUBEBUILDER_ASSETS is `{}`, which is not a folder", folder.display());
         }
-        let module = module_folder()?;
-        let folder = cache_root()?.join("bin").join(cache::key(&module)?);
+        let module = module_folder("cluster")?;
+        let folder = cache_root()?.join("bin").join(cache::key(&module, &cache::CLUSTER)?);
         build::all(&module, &folder, wanted, progress)?;
         Ok(Self { folder, assets })
+    }
+
+    /// Builds [`Tool::Gitops`] if it is not there yet, which takes minutes the first time; gives its path.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn gitops(progress: Progress) -> Result<PathBuf> {
+        let module = module_folder("gitops")?;
+        let folder = cache_root()?.join("bin").join(cache::key(&module, &cache::GITOPS)?);
+        build::all(&module, &folder, &[Tool::Gitops], progress)?;
+        Ok(folder.join(Tool::Gitops.file()))
     }
 
     /// The path of a program by its usual name: a [`Tool`]'s file, or one of those inside the cluster's.
@@ -184,9 +198,9 @@ impl Tools {
     }
 }
 
-/// The Go module, found from the crate's own place in the checkout.
-fn module_folder() -> Result<PathBuf> {
-    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("cluster");
+/// A Go module, found from the crate's own place in the checkout.
+fn module_folder(name: &str) -> Result<PathBuf> {
+    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     if !module.join("go.mod").is_file() {
         bail!("no `go.mod` in `{}`: the suite runs from a checkout", module.display());
     }

@@ -5,7 +5,7 @@
 
 use super::{Context, Error, health, write};
 use crate::observe::{
-    AgentState,
+    AgentState, ENFORCEMENT,
     change::Change,
     content,
     workloads::{Found, KINDS},
@@ -13,7 +13,9 @@ use crate::observe::{
 use kube::{Api, ResourceExt, api::ObjectMeta, runtime::controller::Action};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
-use vouchsafe_api::{Agent, Promotion, agent::status::AgentStatus, lift, promotion::PromotionSpec};
+use vouchsafe_api::{
+    Agent, Promotion, agent::status::AgentStatus, environment::Enforcement, lift, promotion::PromotionSpec,
+};
 use vouchsafe_core::{
     conditions::{Truth, Wanted, merge},
     digest::ReleaseDigest,
@@ -205,6 +207,7 @@ async fn write_status(agent: &Agent, state: &AgentState, environment: &str, cont
         observed_generation: generation,
         release: Some(state.release),
         environment: (!environment.is_empty()).then(|| environment.to_owned()),
+        enforcement: enforcement(&context.world.label_of(&namespace, ENFORCEMENT)),
         verdict: promotion
             .as_ref()
             .and_then(|promotion| promotion.status.as_ref()?.verdict),
@@ -218,6 +221,13 @@ async fn write_status(agent: &Agent, state: &AgentState, environment: &str, cont
     }
     let api = Api::<Agent>::namespaced(context.world.client.clone(), &namespace);
     write::status(&api, agent, MANAGER, &status).await
+}
+
+/// What the label of a governed namespace says, which the operator writes when it writes the first ledger there.
+fn enforcement(label: &str) -> Option<Enforcement> {
+    [Enforcement::Observe, Enforcement::Hold, Enforcement::Deny]
+        .into_iter()
+        .find(|word| word.as_str() == label)
 }
 
 /// Whether the declaration was resolved. What only its team can put right is no reason to wait.

@@ -5,6 +5,7 @@ use crate::{
     chance, chart,
     cluster::Cluster,
     cosign::Cosign,
+    gitops::GitOps,
     helm::Helm,
     on_node::Images,
     operator::Operator,
@@ -37,6 +38,7 @@ pub struct World {
     operator: OnceCell<Operator>,
     chart: OnceCell<()>,
     cosign: OnceCell<Cosign>,
+    gitops: OnceCell<GitOps>,
     registries: Registries,
     node: Option<Images>,
     /// The cluster.
@@ -67,6 +69,7 @@ impl World {
             operator: OnceCell::new(),
             chart: OnceCell::new(),
             cosign: OnceCell::new(),
+            gitops: OnceCell::new(),
             registries: Registries::reserve(cluster.tools())?,
             node: None,
             cluster,
@@ -235,6 +238,14 @@ impl Context {
     pub async fn cosign(&self) -> Result<&Cosign> {
         let prepare = || Cosign::prepare(self.cluster().tools(), self.cluster().work());
         self.world.cosign.get_or_try_init(prepare).await
+    }
+
+    /// How Argo CD and Flux judge objects.
+    ///
+    /// # Errors
+    /// When the program cannot be built.
+    pub async fn gitops(&self) -> Result<&GitOps> {
+        self.world.gitops.get_or_try_init(GitOps::prepare).await
     }
 
     /// Installs the chart once, without an operator: for what the API server does by itself.

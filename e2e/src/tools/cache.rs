@@ -5,8 +5,10 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
-/// The files that decide what is built.
-const SOURCES: [&str; 5] = ["go.mod", "go.sum", "main.go", "node/main.go", "agent/main.go"];
+/// The files that decide what is built from the module `cluster`.
+pub(super) const CLUSTER: [&str; 5] = ["go.mod", "go.sum", "main.go", "node/main.go", "agent/main.go"];
+/// The same of the module `gitops`.
+pub(super) const GITOPS: [&str; 3] = ["go.mod", "go.sum", "main.go"];
 
 /// The folder for everything that may be deleted at any time: `$VOUCHSAFE_CACHE`, else `~/.cache/vouchsafe`.
 ///
@@ -24,9 +26,9 @@ pub fn cache_root() -> Result<PathBuf> {
 }
 
 /// The first 16 hex digits of a digest over the module's files, the version that is linked in, and the machine's kind.
-pub(super) fn key(module: &Path) -> Result<String> {
+pub(super) fn key(module: &Path, sources: &[&str]) -> Result<String> {
     let mut hash = Sha256::new();
-    for name in SOURCES {
+    for name in sources {
         let path = module.join(name);
         let bytes = std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         hash.update(format!("{name} {}\n", bytes.len()));
@@ -48,7 +50,7 @@ pub(super) fn key(module: &Path) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{SOURCES, key};
+    use super::{CLUSTER, key};
 
     #[test]
     fn every_source_is_in_the_key() {
@@ -56,14 +58,18 @@ mod tests {
         for folder in ["node", "agent"] {
             std::fs::create_dir(module.path().join(folder)).unwrap();
         }
-        for name in SOURCES {
+        for name in CLUSTER {
             std::fs::write(module.path().join(name), "one").unwrap();
         }
-        let mut seen = vec![key(module.path()).unwrap()];
-        assert_eq!(key(module.path()).unwrap(), seen[0], "the same bytes are the same key");
-        for name in SOURCES {
+        let mut seen = vec![key(module.path(), &CLUSTER).unwrap()];
+        assert_eq!(
+            key(module.path(), &CLUSTER).unwrap(),
+            seen[0],
+            "the same bytes are the same key"
+        );
+        for name in CLUSTER {
             std::fs::write(module.path().join(name), "two").unwrap();
-            let next = key(module.path()).unwrap();
+            let next = key(module.path(), &CLUSTER).unwrap();
             assert!(!seen.contains(&next), "a changed `{name}` must be another key");
             seen.push(next);
         }
@@ -72,7 +78,7 @@ mod tests {
     #[test]
     fn a_missing_source_is_named() {
         let module = tempfile::tempdir().unwrap();
-        let error = key(module.path()).unwrap_err();
+        let error = key(module.path(), &CLUSTER).unwrap_err();
         assert!(error.to_string().contains("go.mod"), "{error}");
     }
 }

@@ -1,6 +1,6 @@
 //! What the operator says of an Agent.
 
-use crate::promotion::status::Verdict;
+use crate::{environment::Enforcement, promotion::status::Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vouchsafe_core::{conditions::Condition, digest::ReleaseDigest};
@@ -21,6 +21,9 @@ pub struct AgentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub environment: Option<String>,
+    /// What happens there to what is not cleared; under `Observe` nothing waits, whatever the verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enforcement: Option<Enforcement>,
     /// The verdict on that release there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
@@ -48,6 +51,7 @@ impl Default for AgentStatus {
             observed_generation: crate::unobserved(),
             release: None,
             environment: None,
+            enforcement: None,
             verdict: None,
             promotion: None,
             unresolved: Vec::new(),

@@ -8,5 +8,7 @@ mod definitions;
 #[cfg(test)]
 mod example;
 #[cfg(test)]
+mod gitops;
+#[cfg(test)]
 mod judge;
 mod policies;
