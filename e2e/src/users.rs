@@ -1,8 +1,14 @@
 //! People of the test: any name, any groups, no more rights than somebody gave them.
 
-use crate::program::Run;
+use crate::{
+    await_::{Look, until},
+    program::Run,
+};
 use anyhow::{Context, Result};
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject};
+use k8s_openapi::api::{
+    authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec},
+    rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject},
+};
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::{ObjectMeta, PostParams},
@@ -83,7 +89,7 @@ impl User {
     }
 }
 
-/// Rights that an administrator gives.
+/// Rights that an administrator gives; they are in force when they are given.
 #[derive(Clone)]
 pub struct Grants {
     admin: Client,
@@ -104,10 +110,11 @@ impl Grants {
         let binding = RoleBinding {
             metadata: generated(cluster_role),
             role_ref: role_ref("ClusterRole", cluster_role),
-            subjects: Some(vec![subject]),
+            subjects: Some(vec![subject.clone()]),
         };
         create(&Api::namespaced(self.admin.clone(), namespace), &binding).await?;
-        Ok(())
+        self.in_force(Some(namespace), &self.first(cluster_role).await?, &subject)
+            .await
     }
 
     /// Binds an existing `ClusterRole` in every namespace.
@@ -118,10 +125,10 @@ impl Grants {
         let binding = ClusterRoleBinding {
             metadata: generated(cluster_role),
             role_ref: role_ref("ClusterRole", cluster_role),
-            subjects: Some(vec![subject]),
+            subjects: Some(vec![subject.clone()]),
         };
         create(&Api::all(self.admin.clone()), &binding).await?;
-        Ok(())
+        self.in_force(None, &self.first(cluster_role).await?, &subject).await
     }
 
     /// Gives rules in one namespace, by a role made for it.
@@ -137,10 +144,16 @@ impl Grants {
         let binding = RoleBinding {
             metadata: generated("test"),
             role_ref: role_ref("Role", &role.name_any()),
-            subjects: Some(vec![subject]),
+            subjects: Some(vec![subject.clone()]),
         };
         create(&Api::namespaced(self.admin.clone(), namespace), &binding).await?;
-        Ok(())
+        let first = role
+            .rules
+            .unwrap_or_default()
+            .into_iter()
+            .next()
+            .context("a role without rules")?;
+        self.in_force(Some(namespace), &first, &subject).await
     }
 
     /// Gives rules in every namespace and outside of them, by a role made for it.
@@ -155,6 +168,64 @@ impl Grants {
         };
         let role = create(&Api::<ClusterRole>::all(self.admin.clone()), &role).await?;
         self.bind_everywhere(&role.name_any(), subject).await
+    }
+
+    /// The first rule of a `ClusterRole`; one that is put together of others gets its rules in a moment.
+    async fn first(&self, cluster_role: &str) -> Result<PolicyRule> {
+        until(&format!("ClusterRole `{cluster_role}` to have a rule"), || async {
+            let role = Api::<ClusterRole>::all(self.admin.clone()).get(cluster_role).await?;
+            let rules = role.rules.unwrap_or_default();
+            let first = rules.into_iter().find(|rule| rule.resources.is_some());
+            Ok(first.map_or_else(|| Look::NotYet("it has none".to_owned()), Look::Seen))
+        })
+        .await
+    }
+
+    /// Waits until the API server's authorizer, which hears of roles and bindings a moment later, allows what a rule says.
+    async fn in_force(&self, namespace: Option<&str>, rule: &PolicyRule, subject: &Subject) -> Result<()> {
+        let review = review(namespace, rule, subject);
+        let reviews = Api::<SubjectAccessReview>::all(self.admin.clone());
+        until(&format!("{}'s rights to be in force", subject.name), || async {
+            let status = reviews.create(&PostParams::default(), &review).await?.status;
+            Ok(Look::when(status.unwrap_or_default(), |status| status.allowed))
+        })
+        .await
+        .map(drop)
+    }
+}
+
+/// May this subject do what the rule says first?
+fn review(namespace: Option<&str>, rule: &PolicyRule, subject: &Subject) -> SubjectAccessReview {
+    let first = |words: &Option<Vec<String>>| words.as_ref().and_then(|words| words.first()).cloned();
+    let whole = first(&rule.resources).unwrap_or_default();
+    let (resource, subresource) = match whole.split_once('/') {
+        Some((resource, subresource)) => (resource.to_owned(), Some(subresource.to_owned())),
+        None => (whole, None),
+    };
+    let (user, groups) = match subject.kind.as_str() {
+        "Group" => ("anybody".to_owned(), Some(vec![subject.name.clone()])),
+        "ServiceAccount" => {
+            let place = subject.namespace.as_deref().unwrap_or_default();
+            (format!("system:serviceaccount:{place}:{}", subject.name), None)
+        }
+        _ => (subject.name.clone(), None),
+    };
+    SubjectAccessReview {
+        spec: SubjectAccessReviewSpec {
+            user: Some(user),
+            groups,
+            resource_attributes: Some(ResourceAttributes {
+                group: first(&rule.api_groups),
+                name: first(&rule.resource_names),
+                namespace: namespace.map(str::to_owned),
+                resource: Some(resource),
+                subresource,
+                verb: rule.verbs.first().cloned(),
+                ..ResourceAttributes::default()
+            }),
+            ..SubjectAccessReviewSpec::default()
+        },
+        ..SubjectAccessReview::default()
     }
 }
 

@@ -80,47 +80,11 @@ async fn same_words(cx: Context) -> Result<()> {
     agree(&stage, &agent, &promotion, 0).await?;
     let release = promotion.spec.release.to_string();
     let image = agent.image.split_once('@').context("no digest")?.1;
-    let old = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(2);
-    let now = jiff::Timestamp::now();
-    // Bad, stale, good; then good and worse at one instant, of which the worse counts whatever their names are.
-    let given = [
-        (
-            &pipeline,
-            behaviour,
-            json!({"kind": "Release", "digest": release}),
-            now,
-            json!({"failed": 2}),
-        ),
-        (
-            &scanner,
-            scan,
-            json!({"kind": "Image", "digest": image}),
-            old,
-            json!({"critical": 0}),
-        ),
-        (
-            &scanner,
-            scan,
-            json!({"kind": "Image", "digest": image}),
-            now,
-            json!({"critical": 1}),
-        ),
-        (
-            &scanner,
-            scan,
-            json!({"kind": "Image", "digest": image}),
-            now,
-            json!({"critical": 2}),
-        ),
-        (
-            &scanner,
-            scan,
-            json!({"kind": "Image", "digest": image}),
-            now,
-            json!({"critical": 0}),
-        ),
-    ];
-    for (count, (who, check, subject, started, counters)) in given.into_iter().enumerate() {
+    for (count, (producer, subject, started, counters)) in given(&release, image).into_iter().enumerate() {
+        let (who, check) = match producer {
+            Producer::Pipeline => (&pipeline, behaviour),
+            Producer::Scanner => (&scanner, scan),
+        };
         let spec = json!({
             "subject": subject, "check": check, "format": "Normal", "tool": {"name": "tester"}, "startedAt": started, "result": "Pass",
             "counters": counters,
@@ -129,6 +93,27 @@ async fn same_words(cx: Context) -> Result<()> {
         agree(&stage, &agent, &promotion, count + 1).await?;
     }
     Ok(())
+}
+
+/// Who gives a result: the pipeline of the release's behaviour, or the scanner of its image.
+enum Producer {
+    Pipeline,
+    Scanner,
+}
+
+/// Bad, stale, good; then good and worse at one instant, of which the worse counts whatever their names are.
+fn given(release: &str, image: &str) -> [(Producer, Value, jiff::Timestamp, Value); 5] {
+    let now = jiff::Timestamp::now();
+    let old = now - jiff::SignedDuration::from_hours(2);
+    let release = json!({"kind": "Release", "digest": release});
+    let image = json!({"kind": "Image", "digest": image});
+    [
+        (Producer::Pipeline, release, now, json!({"failed": 2})),
+        (Producer::Scanner, image.clone(), old, json!({"critical": 0})),
+        (Producer::Scanner, image.clone(), now, json!({"critical": 1})),
+        (Producer::Scanner, image.clone(), now, json!({"critical": 2})),
+        (Producer::Scanner, image, now, json!({"critical": 0})),
+    ]
 }
 
 async fn give(who: &User, namespace: &str, spec: Value) -> Result<()> {
