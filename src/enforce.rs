@@ -17,6 +17,7 @@ use crate::{
     observe::{World, signatures::Signatures},
     operator::Settings,
     record::Recorder,
+    serve::Health,
 };
 use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
@@ -35,6 +36,8 @@ pub(crate) struct Context {
     pub(crate) ledgers: ledger::Ledgers,
     /// Who can write workloads.
     pub(crate) writers: facts::Writers,
+    /// What is told of the operator's health.
+    pub(crate) health: Arc<Health>,
     /// Policies that were made ready.
     pub(crate) policies: promotions::Compiled,
 }

@@ -6,6 +6,7 @@ mod enforce;
 mod observe;
 mod operator;
 mod record;
+mod serve;
 mod telemetry;
 
 use std::{env, process::ExitCode};

@@ -5,6 +5,8 @@
 mod args;
 mod control;
 mod error;
+mod fence;
+mod lease;
 
 pub(crate) use self::{args::OperatorArgs, error::OperatorError};
 
@@ -12,9 +14,10 @@ use crate::{
     enforce::{self, Context, agents, checks, environments, facts, ledger, promotions},
     observe::{self, change::Queues, signatures::Signatures},
     record::Recorder,
+    serve::{self, Health},
 };
 use k8s_openapi::api::core::v1::Namespace;
-use kube::{Client, core::PartialObjectMeta, runtime::controller::ReconcileRequest};
+use kube::{Client, Config, core::PartialObjectMeta, runtime::controller::ReconcileRequest};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
@@ -33,7 +36,14 @@ pub(crate) struct Settings {
     pub(crate) started: i64,
     /// The namespace of the self-probe.
     pub(crate) probe_namespace: String,
+    /// Our own namespace, where the Lease is.
+    pub(crate) namespace: String,
+    /// Who we are among several operators.
+    pub(crate) name: String,
 }
+
+/// The Lease that one of several operators holds.
+const LEASE: &str = "vouchsafe";
 
 /// Starts the runtime and the logs, and runs.
 ///
@@ -48,16 +58,34 @@ pub(crate) fn start(args: &OperatorArgs) -> Result<(), OperatorError> {
 /// Runs until a signal comes or a controller fails for good.
 ///
 /// # Errors
-/// When the cluster cannot be reached, a flag cannot be used, or the watches never get ready.
+/// When the cluster cannot be reached, a flag cannot be used, the watches never get ready, or another operator took over.
 pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
-    let client = Client::try_default().await;
-    let client = client.map_err(OperatorError::cluster("there is no kubeconfig that can be used"))?;
-    let (registry, credentials) = (args.registry()?, args.credentials()?);
-    let settings = args.settings(&client).await?;
     let mut tasks = JoinSet::new();
-    let (queues, taken) = queues();
-    let world = observe::start(&client, queues, &mut tasks).await;
+    let health = Arc::new(Health::default());
+    tasks.spawn(serve::serve(args.listen().await?, Arc::clone(&health)));
+    let config = Config::infer().await;
+    let config = config.map_err(OperatorError::cluster("there is no kubeconfig that can be used"))?;
+    let plain = Client::try_from(config.clone());
+    let plain = plain.map_err(OperatorError::cluster("there is no kubeconfig that can be used"))?;
+    let (registry, credentials) = (args.registry()?, args.credentials()?);
+    let settings = args.settings(&plain).await?;
+    let (seeker, claim) = lease::Seeker::new(plain.clone(), &settings.namespace, LEASE, &settings.name);
+    tasks.spawn(seeker.run());
+    let client = fence::client(config, claim.clone())?;
+    let (queues, mut taken) = queues();
+    let world = observe::start(&client, queues.clone(), &mut tasks).await;
     let world = world.map_err(OperatorError::cluster("the watches did not get ready"))?;
+    health.watching();
+    tracing::info!(event = "ready", "every watch has listed what is there");
+    let mut seeking = claim.clone();
+    tokio::select! {
+        () = stopped() => return Ok(()),
+        ended = tasks.join_next() => return Err(OperatorError::Ended(format!("{ended:?}"))),
+        () = taken.standby(seeking.held()) => {}
+    }
+    tracing::info!(event = "leading", holder = settings.name, "this operator writes");
+    queues.all(&world);
+    let us = (settings.namespace.clone(), settings.name.clone());
     let signatures = Signatures::new(registry, credentials, world.changes.clone());
     let context = Arc::new(Context {
         recorder: Recorder::new(client, &mut tasks),
@@ -66,16 +94,18 @@ pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
         writers: facts::Writers::default(),
         policies: promotions::Compiled::default(),
         settings,
+        health,
         world,
     });
-    tracing::info!(event = "ready", "every watch has listed what is there");
     spawn(&mut tasks, taken, &context);
     tokio::select! {
         () = stopped() => tracing::info!(event = "stop", "stopping"),
+        () = claim.lost() => return Err(OperatorError::LeaseLost),
         ended = tasks.join_next() => return Err(OperatorError::Ended(format!("{ended:?}"))),
     }
+    // Nobody writes any more when the next one may begin.
     tasks.shutdown().await;
-    Ok(())
+    lease::release(plain, &us.0, LEASE, &us.1).await
 }
 
 /// The other ends of the queues.
@@ -85,6 +115,23 @@ struct Taken {
     ledgers: UnboundedReceiver<ReconcileRequest<PartialObjectMeta<Namespace>>>,
     environments: UnboundedReceiver<ReconcileRequest<Environment>>,
     checks: UnboundedReceiver<ReconcileRequest<Check>>,
+}
+
+impl Taken {
+    /// Forgets what comes until `held` ends: whoever leads then looks at everything.
+    async fn standby(&mut self, held: impl Future<Output = ()>) {
+        tokio::pin!(held);
+        loop {
+            tokio::select! {
+                () = &mut held => return,
+                Some(_) = self.agents.recv() => {}
+                Some(_) = self.promotions.recv() => {}
+                Some(_) = self.ledgers.recv() => {}
+                Some(_) = self.environments.recv() => {}
+                Some(_) = self.checks.recv() => {}
+            }
+        }
+    }
 }
 
 fn queues() -> (Queues, Taken) {

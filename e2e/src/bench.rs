@@ -47,7 +47,7 @@ async fn measure(program: &Path, number: usize, tools: Tools) -> Result<()> {
     let namespaces = number.div_ceil(EACH).max(FEWEST);
     eprintln!("making {number} agents in {namespaces} namespaces, one pod each");
     agents::make(&cluster.admin().client, number, namespaces).await?;
-    let operator = Operator::prepare(&cluster, &registries, program).await?;
+    let operator = Operator::prepare(&cluster, &registries, program, "operator").await?;
     let started = Timestamp::now();
     let watched = agents::watch(&cluster.admin().client, number, SANE);
     let ((), seen) = tokio::try_join!(operator.start(), watched)?;

@@ -25,6 +25,7 @@ mod operator;
 mod people;
 mod real_node;
 mod registries;
+mod replicas;
 mod reports;
 mod rollout;
 mod sidecars;
@@ -76,6 +77,7 @@ pub fn all() -> Vec<Case> {
         operator::cases(),
         people::cases(),
         registries::cases(),
+        replicas::cases(),
         reports::cases(),
         rollout::cases(),
         sidecars::cases(),

@@ -4,6 +4,7 @@ use crate::{
     await_::{Look, until},
     chart::{NAME, NAMESPACE},
     cluster::Cluster,
+    ports,
     process::{Process, Program, last_lines},
     registries::Registries,
     users::User,
@@ -28,6 +29,7 @@ const TOKEN_SECONDS: i64 = 24 * 60 * 60;
 pub struct Operator {
     program: Program,
     log: PathBuf,
+    address: String,
     account: User,
     process: Mutex<Option<Process>>,
 }
@@ -49,20 +51,21 @@ impl Operator {
     pub async fn launch(cluster: &Cluster, registries: &Registries) -> Result<Self> {
         let binary = built_program()?;
         link_plugin(cluster, &binary)?;
-        let operator = Self::prepare(cluster, registries, &binary).await?;
+        let operator = Self::prepare(cluster, registries, &binary, "operator").await?;
         operator.start().await?;
         Ok(operator)
     }
 
-    /// Makes everything ready to start a program as the operator, and starts nothing.
+    /// Makes everything ready to start a program as the operator of this name, and starts nothing.
     ///
     /// # Errors
     /// When the chart is not installed.
-    pub async fn prepare(cluster: &Cluster, registries: &Registries, binary: &Path) -> Result<Self> {
+    pub async fn prepare(cluster: &Cluster, registries: &Registries, binary: &Path, name: &str) -> Result<Self> {
+        let listen = format!("127.0.0.1:{}", ports::free()?);
         let account = cluster.bearer(NAME, &token(cluster).await?).await?;
         let addresses = registries.addresses().collect::<Vec<_>>().join(",");
         let program = Program {
-            name: "operator".to_owned(),
+            name: name.to_owned(),
             path: binary.to_path_buf(),
             args: vec!["operator".to_owned()],
             env: vec![
@@ -71,11 +74,16 @@ impl Operator {
                 ("VOUCHSAFE_PLAIN_HTTP_REGISTRIES".to_owned(), addresses.clone().into()),
                 ("VOUCHSAFE_PRIVATE_REGISTRIES".to_owned(), addresses.into()),
                 ("VOUCHSAFE_QUIET_MILLISECONDS".to_owned(), QUIET_MILLISECONDS.into()),
+                ("VOUCHSAFE_LISTEN".to_owned(), listen.clone().into()),
+                ("POD_NAMESPACE".to_owned(), NAMESPACE.into()),
+                // One that follows a dead one under its name takes over at once, as a container does that is started again.
+                ("POD_NAME".to_owned(), name.into()),
             ],
         };
         Ok(Self {
             program,
-            log: cluster.work().log("operator"),
+            log: cluster.work().log(name),
+            address: listen,
             account,
             process: Mutex::default(),
         })
@@ -129,6 +137,37 @@ impl Operator {
         }
     }
 
+    /// Stops it in its tracks, as a machine that hangs would.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pause(&self) -> Result<()> {
+        self.process()?.as_ref().context("the operator does not run")?.pause()
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn resume(&self) -> Result<()> {
+        self.process()?.as_ref().context("the operator does not run")?.resume()
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ended(&self) -> Result<std::process::ExitStatus> {
+        until("the operator to end by itself", || async {
+            let mut process = self.process()?;
+            let process = process.as_mut().context("the operator does not run")?;
+            Ok(process
+                .status()?
+                .map_or_else(|| Look::NotYet("it still runs".to_owned()), Look::Seen))
+        })
+        .await
+    }
+
     /// Kills it, and starts it again.
     ///
     /// # Errors
@@ -136,6 +175,12 @@ impl Operator {
     pub async fn restart(&self) -> Result<()> {
         self.kill()?;
         self.start().await
+    }
+
+    /// Where it tells of its health.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Its service account, to look at what it may do.

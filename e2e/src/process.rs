@@ -81,6 +81,14 @@ impl Process {
         &self.log
     }
 
+    /// With what it ended, if it has.
+    ///
+    /// # Errors
+    /// When the machine does not say.
+    pub fn status(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.try_wait().context("cannot look at a process")
+    }
+
     /// Fails when it has ended, with the end of its log.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ const PROBE: Duration = Duration::from_secs(30);
 /// Looks at one environment.
 pub(crate) async fn reconcile(environment: Arc<Environment>, context: Arc<Context>) -> Result<Action, Error> {
     let (probe, words) = probe::probe(&context).await?;
+    context.health.probed(probe == Probe::Admitted);
     let previous = environment.status.clone().unwrap_or_default();
     let generation = environment.metadata.generation.unwrap_or_default();
     let observes = environment.spec.enforcement == Enforcement::Observe;

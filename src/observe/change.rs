@@ -81,6 +81,27 @@ impl Queues {
     }
 }
 
+impl Queues {
+    /// Wakes everything: for whoever begins to lead.
+    pub(crate) fn all(&self, world: &World) {
+        for agent in world.agents.state() {
+            let _ = self.agents.send(ObjectRef::from_obj(agent.as_ref()).into());
+        }
+        for promotion in world.promotions.state() {
+            self.promotion(&promotion);
+        }
+        for namespace in world.namespaces.state() {
+            self.ledger(&namespace.name_any());
+        }
+        for environment in world.environments.state() {
+            self.environment(&environment.name_any());
+        }
+        for check in world.checks.state() {
+            let _ = self.checks.send(ObjectRef::from_obj(check.as_ref()).into());
+        }
+    }
+}
+
 /// Hands every change on until the watches end.
 pub(crate) async fn route(world: &World, mut changes: UnboundedReceiver<Change>, queues: &Queues) {
     while let Some(change) = changes.recv().await {

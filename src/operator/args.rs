@@ -3,7 +3,8 @@
 use super::{OperatorError, Settings};
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::{Api, Client, api::PostParams};
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use tokio::net::TcpListener;
 use vouchsafe_evidence::{
     credentials::Credentials,
     registry::{Client as Registry, RegistryOptions, Settings as RegistrySettings},
@@ -18,6 +19,15 @@ pub(crate) struct OperatorArgs {
     /// The namespace in which the operator probes its own gate.
     #[arg(long, default_value = "vouchsafe-probe", env = "VOUCHSAFE_PROBE_NAMESPACE")]
     probe_namespace: String,
+    /// Where /healthz and /readyz are answered.
+    #[arg(long, default_value = "[::]:8080", env = "VOUCHSAFE_LISTEN", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// The operator's own namespace, where its Lease is.
+    #[arg(long, default_value = "vouchsafe-system", env = "POD_NAMESPACE")]
+    namespace: String,
+    /// What this operator is called among several: the pod's name, or else the machine's name and the process.
+    #[arg(long, env = "POD_NAME", value_name = "NAME")]
+    name: Option<String>,
     /// Registries that are spoken to without TLS, as `host:port`.
     #[arg(long, value_delimiter = ',', env = "VOUCHSAFE_PLAIN_HTTP_REGISTRIES")]
     plain_http_registry: Vec<String>,
@@ -33,6 +43,13 @@ pub(crate) struct OperatorArgs {
 }
 
 impl OperatorArgs {
+    /// The socket on which health is told.
+    pub(super) async fn listen(&self) -> Result<TcpListener, OperatorError> {
+        let address = self.listen;
+        let bound = crate::serve::bind(address).await;
+        bound.map_err(|source| OperatorError::Listen { address, source })
+    }
+
     /// A client for registries.
     pub(super) fn registry(&self) -> Result<Registry, OperatorError> {
         let mut settings = RegistrySettings::default();
@@ -89,6 +106,11 @@ impl OperatorArgs {
             })?,
             started: jiff::Timestamp::now().as_second(),
             probe_namespace: self.probe_namespace.clone(),
+            namespace: self.namespace.clone(),
+            name: self.name.clone().unwrap_or_else(|| {
+                let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+                format!("{}-{}", machine.trim(), std::process::id())
+            }),
         })
     }
 }

@@ -29,6 +29,18 @@ pub(crate) enum OperatorError {
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
     },
+    /// The address for health cannot be had.
+    #[error("`{address}` cannot be listened on")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The Lease was not renewed in time.
+    #[error("the lease was not renewed in time, and another operator may have it")]
+    LeaseLost,
     /// A part of it ended by itself.
     #[error("a part of the operator ended: {0}")]
     Ended(String),
@@ -65,6 +77,8 @@ impl Advice for OperatorError {
             Self::Cluster { .. } => {
                 "set KUBECONFIG, or run it in a pod with its service account; see whether the CRDs are installed"
             }
+            Self::Listen { .. } => "choose another address with --listen",
+            Self::LeaseLost => "start it again: it waits until it may lead; see whether the API server answers in time",
             Self::Ended(_) => "see its log; it is safe to start it again",
         }
         .to_owned()

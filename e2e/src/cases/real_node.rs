@@ -218,7 +218,11 @@ async fn out_of_memory(cx: Context) -> Result<()> {
     let limit = format!("--limits=memory={TOO_LITTLE}");
     let request = format!("--requests=memory={TOO_LITTLE}");
     let set = ["set", "resources", &deployment, "-n", NAMESPACE, &limit, &request];
+    // A rollout alone would keep the old ones until the new ones are ready, which they never are.
+    let scale = |replicas| ["scale", &deployment, "-n", NAMESPACE, replicas];
+    cx.admin().kubectl(scale("--replicas=0")).must().await?;
     cx.admin().kubectl(set).must().await?;
+    cx.admin().kubectl(scale("--replicas=2")).must().await?;
     until("the operator to die of its limit", || async {
         let ends = operator_ends(&cx).await?;
         Ok(Look::when(ends, |ends| {

@@ -8,7 +8,7 @@ use crate::{
     gitops::GitOps,
     helm::Helm,
     on_node::Images,
-    operator::Operator,
+    operator::{Operator, built_program},
     registries::Registries,
     registry::{Kind, Registry},
     users::User,
@@ -268,6 +268,15 @@ impl Context {
         self.world.operator.get_or_try_init(launch).await
     }
 
+    /// Another operator beside it, of the same chart, that does not run yet.
+    ///
+    /// # Errors
+    /// When the product was not built.
+    pub async fn another_operator(&self, name: &str) -> Result<Operator> {
+        self.operator().await?;
+        Operator::prepare(self.cluster(), &self.world.registries, &built_program()?, name).await
+    }
+
     /// What runs on the real node.
     ///
     /// # Errors
@@ -287,6 +296,8 @@ impl Context {
             let registry = images.registry.address();
             let registries = format!("registries={}", json!({"plainHttp": [registry], "private": [registry]}));
             let quick = "operator.quietMilliseconds=500";
+            // There is one node, and it is drained: a budget would wait for another to take the operator's second pod.
+            let no_budget = "disruptionBudget.enabled=false";
             chart::install_with(
                 self.cluster(),
                 &[
@@ -294,6 +305,8 @@ impl Context {
                     &image,
                     "--set",
                     quick,
+                    "--set",
+                    no_budget,
                     "--set-json",
                     &registries,
                     "--wait",
