@@ -9,6 +9,7 @@ pub(crate) mod evidence;
 pub(crate) mod facts;
 pub(crate) mod health;
 pub(crate) mod ledger;
+pub(crate) mod policies;
 pub(crate) mod promotions;
 pub(crate) mod retention;
 pub(crate) mod write;
@@ -40,6 +41,8 @@ pub(crate) struct Context {
     pub(crate) health: Arc<Health>,
     /// Policies that were made ready.
     pub(crate) policies: promotions::Compiled,
+    /// What is known of the admission policies that are installed.
+    pub(crate) installed: policies::Installed,
 }
 
 /// Why a controller could not finish; it tries again.

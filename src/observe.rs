@@ -4,6 +4,7 @@
 
 pub(crate) mod change;
 pub(crate) mod content;
+pub(crate) mod policies;
 pub(crate) mod signatures;
 mod start;
 mod watch;

@@ -11,7 +11,7 @@ mod lease;
 pub(crate) use self::{args::OperatorArgs, error::OperatorError};
 
 use crate::{
-    enforce::{self, Context, agents, checks, environments, facts, ledger, promotions},
+    enforce::{self, Context, agents, checks, environments, facts, ledger, policies, promotions},
     observe::{self, change::Queues, signatures::Signatures},
     record::Recorder,
     serve::{self, Health},
@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) namespace: String,
     /// Who we are among several operators.
     pub(crate) name: String,
+    /// Scheduling gates of others that the installed policies allow.
+    pub(crate) allowed_gates: Vec<String>,
 }
 
 /// The Lease that one of several operators holds.
@@ -69,6 +71,7 @@ pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
     let plain = plain.map_err(OperatorError::cluster("there is no kubeconfig that can be used"))?;
     let (registry, credentials) = (args.registry()?, args.credentials()?);
     let settings = args.settings(&plain).await?;
+    let shipped = policies::Shipped::new(&settings.identity, &settings.allowed_gates)?;
     let (seeker, claim) = lease::Seeker::new(plain.clone(), &settings.namespace, LEASE, &settings.name);
     tasks.spawn(seeker.run());
     let client = fence::client(config, claim.clone())?;
@@ -86,6 +89,7 @@ pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
     tracing::info!(event = "leading", holder = settings.name, "this operator writes");
     queues.all(&world);
     let us = (settings.namespace.clone(), settings.name.clone());
+    let changed = observe::policies::watch(&client, &mut tasks);
     let signatures = Signatures::new(registry, credentials, world.changes.clone());
     let context = Arc::new(Context {
         recorder: Recorder::new(client, &mut tasks),
@@ -93,10 +97,12 @@ pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
         ledgers: ledger::Ledgers::default(),
         writers: facts::Writers::default(),
         policies: promotions::Compiled::default(),
+        installed: policies::Installed::default(),
         settings,
         health,
         world,
     });
+    tasks.spawn(policies::run(Arc::clone(&context), shipped, changed));
     spawn(&mut tasks, taken, &context);
     tokio::select! {
         () = stopped() => tracing::info!(event = "stop", "stopping"),

@@ -23,6 +23,7 @@ mod offline;
 mod one_release;
 mod operator;
 mod people;
+mod policies;
 mod real_node;
 mod registries;
 mod replicas;
@@ -76,6 +77,7 @@ pub fn all() -> Vec<Case> {
         one_release::cases(),
         operator::cases(),
         people::cases(),
+        policies::cases(),
         registries::cases(),
         replicas::cases(),
         reports::cases(),

@@ -10,7 +10,7 @@ use vouchsafe_api::{
     Environment,
     environment::{
         Enforcement,
-        status::{Enforced, EnvironmentStatus, InstalledPolicies, Probe},
+        status::{Enforced, EnvironmentStatus, Probe},
     },
     lower,
     promotion::status::Verdict,
@@ -20,39 +20,66 @@ use vouchsafe_core::conditions::{Truth, Wanted, merge};
 const MANAGER: &str = "vouchsafe-environments";
 /// How often the gate is tried.
 const PROBE: Duration = Duration::from_secs(30);
+/// The same while policies differ: what the API server does with those that are left shows a moment later.
+const PROBE_AGAIN: Duration = Duration::from_secs(5);
 
 /// Looks at one environment.
 pub(crate) async fn reconcile(environment: Arc<Environment>, context: Arc<Context>) -> Result<Action, Error> {
-    let (probe, words) = probe::probe(&context).await?;
+    let installed = context.installed.known().await;
+    let (probe, words) = match probe::probe(&context).await {
+        // A policy that was broken may be why it cannot be tried.
+        Err(error) if !installed.differing().is_empty() => (Probe::Unknown, error.to_string()),
+        probed => probed?,
+    };
     context.health.probed(probe == Probe::Admitted);
     let previous = environment.status.clone().unwrap_or_default();
     let generation = environment.metadata.generation.unwrap_or_default();
     let observes = environment.spec.enforcement == Enforcement::Observe;
     let wanted = vec![
         ready(&problems(&environment, &context)),
-        enforced(probe, &words, observes),
+        enforced(probe, &words, installed.words().as_deref(), observes),
     ];
     let conditions = merge(&previous.conditions, wanted, generation, super::now());
     let status = EnvironmentStatus {
         observed_generation: generation,
         enforced: Some(Enforced {
-            policies: InstalledPolicies::Unknown,
+            policies: installed.state(),
             probe,
-            differing: Vec::new(),
+            differing: installed.differing(),
         }),
         conditions: conditions.unwrap_or_else(|| previous.conditions.clone()),
         ..counts(&environment.name_any(), &previous.names, &context)
     };
     if status != previous {
-        if probe == Probe::Admitted && !observes {
-            context
-                .recorder
-                .about_ours(environment.as_ref(), "ProbeAdmitted", &words);
-        }
         let api = Api::<Environment>::all(context.world.client.clone());
         write::status(&api, environment.as_ref(), MANAGER, &status).await?;
+        let tell = |reason, words: &str| context.recorder.about_ours(environment.as_ref(), reason, words);
+        if probe == Probe::Admitted && !observes {
+            tell("ProbeAdmitted", &words);
+        }
+        if let Some(words) = installed.words().filter(|_| differs_anew(&previous, &status)) {
+            tell("PoliciesDiffer", &words);
+        }
     }
-    Ok(Action::requeue(PROBE))
+    let again = if installed.differing().is_empty() {
+        PROBE
+    } else {
+        PROBE_AGAIN
+    };
+    Ok(Action::requeue(again))
+}
+
+/// Whether something differs that did not.
+fn differs_anew(previous: &EnvironmentStatus, next: &EnvironmentStatus) -> bool {
+    let names = |status: &EnvironmentStatus| {
+        status
+            .enforced
+            .clone()
+            .map(|enforced| enforced.differing)
+            .unwrap_or_default()
+    };
+    let known = names(previous);
+    names(next).iter().any(|name| !known.contains(name))
 }
 
 /// What is wrong with how it is written.
@@ -106,12 +133,14 @@ fn ready(problems: &[lower::Problem]) -> Wanted {
     }
 }
 
-fn enforced(probe: Probe, words: &str, observes: bool) -> Wanted {
-    let (status, reason) = match probe {
-        _ if observes => (Truth::False, "ObserveOnly"),
-        Probe::Held | Probe::Refused => (Truth::True, "Enforced"),
-        Probe::Admitted => (Truth::False, "ProbeAdmitted"),
-        Probe::Unknown => (Truth::Unknown, "ProbeFailed"),
+/// What is worst is said: that nothing is enforced, then that it is not what was shipped.
+fn enforced(probe: Probe, words: &str, differing: Option<&str>, observes: bool) -> Wanted {
+    let (status, reason, words) = match (probe, differing) {
+        _ if observes => (Truth::False, "ObserveOnly", words),
+        (Probe::Admitted, _) => (Truth::False, "ProbeAdmitted", words),
+        (_, Some(differing)) => (Truth::False, "PoliciesDiffer", differing),
+        (Probe::Held | Probe::Refused, None) => (Truth::True, "Enforced", words),
+        (Probe::Unknown, None) => (Truth::Unknown, "ProbeFailed", words),
     };
     Wanted {
         kind: "Enforced",

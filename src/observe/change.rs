@@ -48,6 +48,8 @@ pub(crate) enum Change {
     Clearance { namespace: String },
     /// What registries said of an image.
     Signature { digest: String },
+    /// The admission policies are not what they were.
+    Policies,
     /// What an agent is was worked out anew.
     Resolved { namespace: String, agent: String },
 }
@@ -132,19 +134,7 @@ fn wake(world: &World, queues: &Queues, change: Change) {
         Change::Config { namespace, name } => config(world, queues, &namespace, &name),
         Change::Namespace(name) => namespace(world, queues, &name),
         Change::Environment(name) => environment(world, queues, &name),
-        Change::Check(name) => {
-            let _ = queues.checks.send(ObjectRef::new(&name).into());
-            for environment in world.environments.state() {
-                if environment
-                    .spec
-                    .requires
-                    .iter()
-                    .any(|requirement| requirement.check == name)
-                {
-                    self::environment(world, queues, &environment.name_any());
-                }
-            }
-        }
+        Change::Check(name) => check(world, queues, &name),
         Change::Promotion {
             namespace,
             name,
@@ -163,6 +153,11 @@ fn wake(world: &World, queues: &Queues, change: Change) {
         Change::Word { promotion } => promotions(world, queues, |other| other.name_any() == promotion),
         Change::Clearance { namespace } => queues.ledger(&namespace),
         Change::Signature { digest } => promotions(world, queues, |promotion| concerns(promotion, &digest)),
+        Change::Policies => {
+            for environment in world.environments.state() {
+                queues.environment(&environment.name_any());
+            }
+        }
         Change::Resolved { namespace, agent } => {
             queues.ledger(&namespace);
             promotions(world, queues, |promotion| is_of(promotion, &namespace, &agent));
@@ -228,6 +223,21 @@ fn namespace(world: &World, queues: &Queues, name: &str) {
 fn knows(environment: &Environment, namespace: &str) -> bool {
     let names = environment.status.iter().flat_map(|status| &status.names);
     names.into_iter().any(|name| name == namespace)
+}
+
+/// A check concerns the environments that require it.
+fn check(world: &World, queues: &Queues, name: &str) {
+    let _ = queues.checks.send(ObjectRef::new(name).into());
+    for requiring in world.environments.state() {
+        if requiring
+            .spec
+            .requires
+            .iter()
+            .any(|requirement| requirement.check == name)
+        {
+            environment(world, queues, &requiring.name_any());
+        }
+    }
 }
 
 /// An environment concerns its namespaces, and those of the environments that come after it.

@@ -28,6 +28,9 @@ pub(crate) struct OperatorArgs {
     /// What this operator is called among several: the pod's name, or else the machine's name and the process.
     #[arg(long, env = "POD_NAME", value_name = "NAME")]
     name: Option<String>,
+    /// Scheduling gates of others that the installed policies allow: the chart's `policies.allowedSchedulingGates`.
+    #[arg(long, value_delimiter = ',', env = "VOUCHSAFE_ALLOWED_SCHEDULING_GATES")]
+    allowed_scheduling_gate: Vec<String>,
     /// Registries that are spoken to without TLS, as `host:port`.
     #[arg(long, value_delimiter = ',', env = "VOUCHSAFE_PLAIN_HTTP_REGISTRIES")]
     plain_http_registry: Vec<String>,
@@ -111,6 +114,7 @@ impl OperatorArgs {
                 let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
                 format!("{}-{}", machine.trim(), std::process::id())
             }),
+            allowed_gates: self.allowed_scheduling_gate.clone(),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Why the operator cannot start or go on.
 
-use crate::cli::Advice;
+use crate::{cli::Advice, enforce::policies::ShippedError};
 use std::error::Error;
 
 /// Why the operator cannot start or go on.
@@ -41,6 +41,9 @@ pub(crate) enum OperatorError {
     /// The Lease was not renewed in time.
     #[error("the lease was not renewed in time, and another operator may have it")]
     LeaseLost,
+    /// What it ships is not known.
+    #[error("the program has no policies")]
+    Shipped(#[from] ShippedError),
     /// A part of it ended by itself.
     #[error("a part of the operator ended: {0}")]
     Ended(String),
@@ -79,6 +82,7 @@ impl Advice for OperatorError {
             }
             Self::Listen { .. } => "choose another address with --listen",
             Self::LeaseLost => "start it again: it waits until it may lead; see whether the API server answers in time",
+            Self::Shipped(_) => "the program was not built from a whole checkout",
             Self::Ended(_) => "see its log; it is safe to start it again",
         }
         .to_owned()

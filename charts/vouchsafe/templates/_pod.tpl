@@ -35,6 +35,9 @@ topologySpreadConstraints:
 {{- define "vouchsafe.settings" -}}
 - {name: RUST_LOG, value: {{ .Values.operator.log | quote }}}
 - {name: VOUCHSAFE_QUIET_MILLISECONDS, value: {{ .Values.operator.quietMilliseconds | int | quote }}}
+{{- with .Values.policies.allowedSchedulingGates }}
+- {name: VOUCHSAFE_ALLOWED_SCHEDULING_GATES, value: {{ join "," . | quote }}}
+{{- end }}
 {{- with .Values.registries.private }}
 - {name: VOUCHSAFE_PRIVATE_REGISTRIES, value: {{ join "," . | quote }}}
 {{- end }}

@@ -69,7 +69,7 @@ pub(crate) async fn probe(context: &Context) -> Result<(Probe, String), Error> {
             })
         }
         Err(kube::Error::Api(status))
-            if matches!(status.code, 403 | 422) && status.message.contains("ValidatingAdmissionPolicy") =>
+            if matches!(status.code, 403 | 422) && status.message.contains("AdmissionPolicy '") =>
         {
             Ok((Probe::Refused, status.message.clone()))
         }

@@ -93,6 +93,13 @@ const RULES: &[(&str, &str, &str, &str, &str)] = &[
     ),
     (
         "ClusterRole/vouchsafe-operator",
+        "admissionregistration.k8s.io",
+        "mutatingadmissionpolicies mutatingadmissionpolicybindings validatingadmissionpolicies validatingadmissionpolicybindings",
+        "list watch",
+        "whether the policies that are installed are those that it ships; it changes none",
+    ),
+    (
+        "ClusterRole/vouchsafe-operator",
         "authorization.k8s.io",
         "subjectaccessreviews",
         "create",
@@ -198,10 +205,8 @@ fn no_rule_reaches_further_than_it_says() {
             assert!(!word.contains('*'), "{resources}: {verbs}");
         }
         for never in ["secrets", "exec", "impersonate", "bind", "escalate", "serviceaccounts"] {
-            assert!(
-                !resources.contains(never) && !verbs.contains(never),
-                "{resources}: {verbs}"
-            );
+            let mut words = [resources, verbs].into_iter().flat_map(|words| words.split([' ', '/']));
+            assert!(!words.any(|word| word == never), "{resources}: {verbs}");
         }
     }
 }

@@ -1,0 +1,264 @@
+//! What is installed beside what is shipped: specs, as a whole, once each has what the API server fills in.
+//!
+//! Takes both; gives the names of what is missing, is another, or binds a policy of ours without being ours. Labels, annotations, managed
+//! fields and status mean nothing. A field that nobody knows is a difference.
+
+use super::Shipped;
+use crate::observe::policies::Name;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use vouchsafe_api::environment::status::InstalledPolicies;
+
+/// Names that a status holds, and letters of each.
+const MAX: usize = 32;
+const MAX_LETTERS: usize = 253;
+
+/// What differs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Comparison {
+    is_known: bool,
+    missing: Vec<String>,
+    changed: Vec<String>,
+    foreign: Vec<String>,
+}
+
+impl Comparison {
+    /// In one word.
+    pub(crate) fn state(&self) -> InstalledPolicies {
+        if !self.is_known {
+            InstalledPolicies::Unknown
+        } else if !self.missing.is_empty() {
+            InstalledPolicies::Missing
+        } else if self.changed.is_empty() && self.foreign.is_empty() {
+            InstalledPolicies::Current
+        } else {
+            InstalledPolicies::Changed
+        }
+    }
+
+    /// By name, as far as a status holds them.
+    pub(crate) fn differing(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for name in self.missing.iter().chain(&self.changed).chain(&self.foreign) {
+            let name: String = name.chars().take(MAX_LETTERS).collect();
+            if names.len() < MAX && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// In a sentence with what to do; none when nothing differs.
+    pub(crate) fn words(&self) -> Option<String> {
+        let said = [
+            ("missing", &self.missing),
+            ("not as this version ships them", &self.changed),
+            ("not ours, and bind a policy of ours", &self.foreign),
+        ];
+        let said = said.iter().filter(|(_, names)| !names.is_empty());
+        let said: Vec<_> = said
+            .map(|(what, names)| format!("{what}: {}", names.join(", ")))
+            .collect();
+        (!said.is_empty()).then(|| {
+            format!(
+                "installed policies: {}. Find out who did that, and restore them with the chart of version {}: helm upgrade \
+                 --server-side=false --force-replace",
+                said.join("; "),
+                env!("CARGO_PKG_VERSION")
+            )
+        })
+    }
+}
+
+/// Compares both.
+pub(super) fn compare(shipped: &Shipped, installed: &BTreeMap<Name, Value>) -> Comparison {
+    let mut found = Comparison {
+        is_known: true,
+        ..Comparison::default()
+    };
+    for (name, spec) in &shipped.specs {
+        match installed.get(name) {
+            None => found.missing.push(name.to_string()),
+            Some(installed) if filled(installed) != filled(spec) => found.changed.push(name.to_string()),
+            Some(_) => {}
+        }
+    }
+    let foreign = installed.iter().filter(|(name, spec)| {
+        let of = name.kind.strip_suffix("Binding");
+        let bound = spec.get("policyName").and_then(Value::as_str);
+        let is_ours = |policy: &Name| Some(policy.kind) == of && Some(policy.name.as_str()) == bound;
+        !shipped.specs.contains_key(name) && shipped.specs.keys().any(is_ours)
+    });
+    found.foreign = foreign.map(|(name, _)| name.to_string()).collect();
+    found
+}
+
+/// With the defaults of `admissionregistration.k8s.io/v1` filled in, as the API server does it.
+fn filled(spec: &Value) -> Value {
+    let mut spec = spec.clone();
+    let Some(fields) = spec.as_object_mut() else {
+        return spec;
+    };
+    if !fields.contains_key("policyName") {
+        default(fields, "failurePolicy", json!("Fail"));
+    }
+    for resources in ["matchConstraints", "matchResources"] {
+        if let Some(resources) = fields.get_mut(resources).and_then(Value::as_object_mut) {
+            default(resources, "matchPolicy", json!("Equivalent"));
+            default(resources, "namespaceSelector", json!({}));
+            default(resources, "objectSelector", json!({}));
+            for rules in ["resourceRules", "excludeResourceRules"] {
+                let rules = resources.get_mut(rules).and_then(Value::as_array_mut);
+                let rules = rules.into_iter().flatten().filter_map(Value::as_object_mut);
+                rules.for_each(|rule| default(rule, "scope", json!("*")));
+            }
+        }
+    }
+    spec
+}
+
+fn default(fields: &mut Map<String, Value>, name: &str, value: Value) {
+    fields.entry(name).or_insert(value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shipped() -> Shipped {
+        Shipped::new("system:serviceaccount:vouchsafe-system:vouchsafe", &[]).unwrap()
+    }
+
+    fn name(kind: &'static str, name: &str) -> Name {
+        Name {
+            kind,
+            name: name.to_owned(),
+        }
+    }
+
+    fn pods() -> Name {
+        name("ValidatingAdmissionPolicy", "vouchsafe-pods")
+    }
+
+    fn binding() -> Name {
+        name("ValidatingAdmissionPolicyBinding", "vouchsafe-pods")
+    }
+
+    /// What is installed after somebody did something to what is shipped.
+    fn after(change: impl FnOnce(&mut BTreeMap<Name, Value>)) -> Comparison {
+        let mut installed = shipped().specs;
+        change(&mut installed);
+        compare(&shipped(), &installed)
+    }
+
+    /// Sets a field of an installed object.
+    fn with(name: &Name, pointer: &str, value: Value) -> Comparison {
+        after(|installed| {
+            let (at, field) = pointer.rsplit_once('/').unwrap();
+            let object = installed.get_mut(name).unwrap().pointer_mut(at).unwrap();
+            match object {
+                Value::Array(items) => *items.get_mut(field.parse::<usize>().unwrap()).unwrap() = value,
+                other => drop(other.as_object_mut().unwrap().insert(field.to_owned(), value)),
+            }
+        })
+    }
+
+    #[test]
+    fn what_the_api_server_fills_in_is_no_difference() {
+        let filled_in = after(|installed| installed.values_mut().for_each(|spec| *spec = filled(spec)));
+        assert_eq!(filled_in.state(), InstalledPolicies::Current);
+        assert_eq!((filled_in.differing(), filled_in.words()), (vec![], None));
+        // It is filled in where the API server does it, and nowhere else.
+        let pods = filled(&shipped().specs[&pods()]);
+        assert_eq!(pods["matchConstraints"]["objectSelector"], json!({}));
+        assert_eq!(pods["matchConstraints"]["resourceRules"][0]["scope"], "*");
+        assert_eq!(filled(&json!({"policyName": "any"})), json!({"policyName": "any"}));
+    }
+
+    #[test]
+    fn every_edit_is_a_difference() {
+        for (of, pointer, value) in [
+            (pods(), "/validations/3/expression", json!("true")),
+            (pods(), "/failurePolicy", json!("Ignore")),
+            (pods(), "/matchConstraints/matchPolicy", json!("Exact")),
+            (
+                pods(),
+                "/matchConstraints/objectSelector",
+                json!({"matchLabels": {"app": "a"}}),
+            ),
+            (pods(), "/matchConstraints/excludeResourceRules", json!([{}])),
+            (pods(), "/matchConstraints/resourceRules/0/scope", json!("Cluster")),
+            (
+                pods(),
+                "/matchConditions",
+                json!([{"name": "never", "expression": "false"}]),
+            ),
+            (pods(), "/auditAnnotations", json!([])),
+            (binding(), "/validationActions", json!(["Audit"])),
+            (binding(), "/matchResources", json!({})),
+            (binding(), "/paramRef/parameterNotFoundAction", json!("Allow")),
+            (binding(), "/failurePolicy", json!("Fail")),
+        ] {
+            let told = of.to_string();
+            let found = with(&of, pointer, value);
+            assert_eq!(found.state(), InstalledPolicies::Changed, "{pointer}");
+            assert_eq!(found.differing(), std::slice::from_ref(&told), "{pointer}");
+            let words = found.words().unwrap();
+            assert!(
+                words.contains(&format!("not as this version ships them: {told}")),
+                "{words}"
+            );
+            assert!(words.contains("helm upgrade"), "{words}");
+        }
+    }
+
+    #[test]
+    fn what_is_gone_is_missing_whatever_else_differs() {
+        let found = after(|installed| {
+            installed.remove(&binding());
+            installed.insert(pods(), Value::Null);
+        });
+        assert_eq!(found.state(), InstalledPolicies::Missing);
+        assert_eq!(found.differing(), [binding().to_string(), pods().to_string()]);
+        let words = found.words().unwrap();
+        assert!(
+            words.contains("missing: ValidatingAdmissionPolicyBinding/vouchsafe-pods;"),
+            "{words}"
+        );
+    }
+
+    #[test]
+    fn another_binding_of_a_policy_of_ours_is_told_within_bounds() {
+        let long = "l".repeat(253);
+        let found = after(|installed| {
+            for number in 0..40 {
+                let other = name("ValidatingAdmissionPolicyBinding", &format!("other-{number:02}"));
+                installed.insert(other, json!({"policyName": "vouchsafe-pods"}));
+            }
+            let long = name("ValidatingAdmissionPolicyBinding", &long);
+            installed.insert(long, json!({"policyName": "vouchsafe-pods"}));
+        });
+        assert_eq!(found.state(), InstalledPolicies::Changed);
+        assert_eq!(found.differing().len(), MAX);
+        assert!(found.differing().iter().all(|name| name.len() <= MAX_LETTERS));
+        // One of another kind, or of a policy of somebody else, concerns nobody.
+        let found = after(|installed| {
+            installed.insert(
+                name("MutatingAdmissionPolicyBinding", "other"),
+                json!({"policyName": "vouchsafe-pods"}),
+            );
+            installed.insert(
+                name("ValidatingAdmissionPolicyBinding", "other"),
+                json!({"policyName": "theirs"}),
+            );
+            installed.insert(name("ValidatingAdmissionPolicy", "theirs"), json!({}));
+        });
+        assert_eq!(found.state(), InstalledPolicies::Current);
+    }
+
+    #[test]
+    fn before_anybody_looked_nothing_is_known() {
+        assert_eq!(Comparison::default().state(), InstalledPolicies::Unknown);
+        assert_eq!(Comparison::default().words(), None);
+    }
+}
