@@ -1,4 +1,4 @@
-//! `make test`: unit and property tests, then the checks, then the suite; the sum of all in the last line.
+//! `make test`: unit and property tests, then the checks, the suite, the real node and the demo; the sum of all in the last line.
 //!
 //! A part that could not run counts as a failure, so that the sum can never be good without it.
 
@@ -6,7 +6,7 @@ use crate::{
     cases, checks,
     cluster::Cluster,
     counts::Counts,
-    on_node,
+    demo, on_node,
     suite::{self, Report, World},
     tools::{Progress, Tool, Tools},
     work::Work,
@@ -33,6 +33,11 @@ pub async fn run(checkout: &Path, width: usize, progress: Progress) -> Counts {
     })
     .await;
     sum += part("real node", on_node::run(&[], progress)).await;
+    // It asserts every step, and is the first thing that anybody sees.
+    sum += part("demo", async {
+        demo::run(false, progress).await.map(|()| Counts::PASSED)
+    })
+    .await;
     sum
 }
 

@@ -127,7 +127,7 @@ impl<'a> Story<'a> {
             &["--image", &self.image],
         )
         .await?;
-        let running = self.stays_until_running("support-staging");
+        let running = self.run_twice("support-staging");
         self.narrator.step("waiting for the pods of staging", running).await?;
         self.show_pods("support-staging").await
     }
@@ -151,10 +151,10 @@ impl<'a> Story<'a> {
         self.narrator.say("Dana deploys here, and may not let it in herself:");
         let own = approve(&self.people.dana, &promotion, "security", "it is fine");
         self.narrator
-            .refused(&self.people.dana, own, "you may not create approvals")
+            .refused(&self.people.dana, own, "you may not approve or reject as security")
             .await?;
         self.approve_by_both(&promotion).await?;
-        let running = self.stays_until_running("support-prod");
+        let running = self.run_twice("support-prod");
         self.narrator.step("waiting for the pods of prod", running).await?;
         self.show_pods("support-prod").await
     }
@@ -330,11 +330,11 @@ impl<'a> Story<'a> {
         .await
     }
 
-    async fn stays_until_running(&self, namespace: &str) -> Result<()> {
+    async fn run_twice(&self, namespace: &str) -> Result<()> {
         await_running(&self.pods(namespace), PODS, 2).await.map(drop)
     }
 
-    /// Awaits that only pods of the new release run; none of them may ever be seen held.
+    /// Awaits that the agent is the new release, and that only its pods run.
     async fn rolled(&self, promotion: &str) -> Result<()> {
         let agents: Api<Agent> = Api::namespaced(self.people.admin.client.clone(), "support-prod");
         until("the agent to be what was promoted", || async {
@@ -342,7 +342,10 @@ impl<'a> Story<'a> {
             Ok(Look::when(status.promotion, |name| name.as_deref() == Some(promotion)))
         })
         .await?;
-        self.stays_until_running("support-prod").await
+        let deployment = format!("deployment/{AGENT}");
+        let status = ["rollout", "status", &deployment, "-n", "support-prod", "--timeout=120s"];
+        self.people.dana.kubectl(status).must().await?;
+        self.run_twice("support-prod").await
     }
 
     /// Writes the release into the pod template, where `kubectl apply` is told that it is cleared.
