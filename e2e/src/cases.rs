@@ -19,6 +19,7 @@ mod ground;
 mod kinds;
 mod latency;
 mod ledgers;
+mod lifecycle;
 mod offline;
 mod one_release;
 mod operator;
@@ -73,6 +74,7 @@ pub fn all() -> Vec<Case> {
         kinds::cases(),
         latency::cases(),
         ledgers::cases(),
+        lifecycle::cases(),
         offline::cases(),
         one_release::cases(),
         operator::cases(),

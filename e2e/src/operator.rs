@@ -89,6 +89,13 @@ impl Operator {
         })
     }
 
+    /// The same with one more setting.
+    #[must_use]
+    pub fn with(mut self, variable: &str, value: &str) -> Self {
+        self.program.env.push((variable.to_owned(), value.into()));
+        self
+    }
+
     /// Starts the operator, and waits until it says that it is ready.
     ///
     /// # Errors

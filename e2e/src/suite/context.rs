@@ -12,6 +12,7 @@ use crate::{
     registries::Registries,
     registry::{Kind, Registry},
     users::User,
+    work::Work,
 };
 use anyhow::{Context as _, Result};
 use k8s_openapi::api::core::v1::Namespace;
@@ -275,6 +276,21 @@ impl Context {
     pub async fn another_operator(&self, name: &str) -> Result<Operator> {
         self.operator().await?;
         Operator::prepare(self.cluster(), &self.world.registries, &built_program()?, name).await
+    }
+
+    /// The same case on a cluster of its own, which ends with it: for what would take the shared one down.
+    ///
+    /// # Errors
+    /// When the shared cluster is not ours, or the other does not come up.
+    pub async fn elsewhere(&self) -> Result<Self> {
+        self.must_be_ours()?;
+        let cluster = Cluster::start(self.cluster().tools().clone(), Work::take("own")?).await?;
+        Ok(Self {
+            world: Arc::new(World::new(cluster)?),
+            prefix: self.prefix.clone(),
+            names: Arc::default(),
+            namespaces: Arc::default(),
+        })
     }
 
     /// What runs on the real node.
