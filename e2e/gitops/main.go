@@ -1,13 +1,20 @@
 // Command gitops judges objects as Argo CD and Flux do, by their own code: Argo CD's health checks in Lua and its three-way
-// diff, Flux's health check expressions in CEL, and kstatus, which Flux and Helm use where there are none.
+// diff, Flux's health check expressions in CEL, and kstatus, which Flux and Helm use where there are none. And it applies objects by
+// the engines of both.
 //
 //	gitops health   reads {"configMap": {…}, "healthCheckExprs": […], "objects": […]}; writes one judgement an object
-//	gitops diff     reads {"desired": {…}, "live": {…}}; writes whether Argo CD shows a difference, and which
+//	gitops strict   reads {"objects": […], "kinds": […]}; writes for each of their own kinds what is wrong with it, and for an
+//	                AppProject, which of our kinds it lets an Application have
+//	gitops diff     reads [{"desired": {…}, "live": {…}}]; writes of each whether Argo CD shows a difference, and which
+//	gitops act      reads {"configMap": {…}, "object": {…}, "action": "…"}; writes what Argo CD would request for that button
+//	gitops sync     does one step of an Application's sync operation, and writes the operation
+//	gitops flux     applies, prunes and awaits a Kustomization, and writes what came of it
 //
-// It speaks to no cluster.
+// The last two talk to the cluster of the kubeconfig that they are given, see applied; the others to none.
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,10 +28,15 @@ import (
 	"github.com/argoproj/gitops-engine/pkg/diff"
 	"github.com/argoproj/gitops-engine/pkg/health"
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	helmv2 "github.com/fluxcd/helm-controller/api/v2"
+	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
 	"github.com/fluxcd/pkg/apis/kustomize"
 	"github.com/fluxcd/pkg/runtime/cel"
+	sourcev1 "github.com/fluxcd/source-controller/api/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/fake"
 )
 
@@ -48,10 +60,18 @@ func run(verb string) error {
 	switch verb {
 	case "health":
 		answer, err = judgeAll(input)
+	case "strict":
+		answer, err = readAll(input)
 	case "diff":
-		answer, err = compare(input)
+		answer, err = compareAll(input)
+	case "act":
+		answer, err = press(input)
+	case "sync":
+		answer, err = syncOnce(input)
+	case "flux":
+		answer, err = reconcile(input)
 	default:
-		err = fmt.Errorf("usage: gitops health|diff")
+		err = fmt.Errorf("usage: gitops health|strict|diff|act|sync|flux")
 	}
 	if err != nil {
 		return err
@@ -155,6 +175,83 @@ func result(result *status.Result, err error) said {
 	return said{Status: result.Status.String(), Message: result.Message}
 }
 
+type manifests struct {
+	Objects []json.RawMessage `json:"objects"`
+	Kinds   []string          `json:"kinds"`
+}
+
+type read struct {
+	Name    string          `json:"name"`
+	Error   string          `json:"error,omitempty"`
+	Permits map[string]bool `json:"permits,omitempty"`
+}
+
+// readAll takes objects as their own types, and no field that these do not have.
+func readAll(input []byte) ([]read, error) {
+	var asked manifests
+	if err := json.Unmarshal(input, &asked); err != nil {
+		return nil, err
+	}
+	answers := []read{}
+	for _, text := range asked.Objects {
+		var of metav1.PartialObjectMetadata
+		if err := json.Unmarshal(text, &of); err != nil {
+			return nil, err
+		}
+		answer := read{Name: of.Kind + "/" + of.Name}
+		typed := types()[of.APIVersion+" "+of.Kind]
+		if typed == nil {
+			return nil, fmt.Errorf("%s is not of a kind of Argo CD or Flux", answer.Name)
+		}
+		strict := json.NewDecoder(bytes.NewReader(text))
+		strict.DisallowUnknownFields()
+		if err := strict.Decode(typed); err != nil {
+			answer.Error = err.Error()
+		} else if err := sensible(typed); err != nil {
+			answer.Error = err.Error()
+		}
+		if project, ok := typed.(*v1alpha1.AppProject); ok {
+			answer.Permits = map[string]bool{}
+			for _, kind := range asked.Kinds {
+				namespaced := kind != "Environment" && kind != "Check"
+				of := schema.GroupKind{Group: "vouchsafe.dev", Kind: kind}
+				answer.Permits[kind] = project.IsGroupKindPermitted(of, namespaced)
+			}
+		}
+		answers = append(answers, answer)
+	}
+	return answers, nil
+}
+
+func types() map[string]any {
+	return map[string]any{
+		"argoproj.io/v1alpha1 AppProject":              &v1alpha1.AppProject{},
+		"argoproj.io/v1alpha1 Application":             &v1alpha1.Application{},
+		"kustomize.toolkit.fluxcd.io/v1 Kustomization": &kustomizev1.Kustomization{},
+		"source.toolkit.fluxcd.io/v1 GitRepository":    &sourcev1.GitRepository{},
+		"helm.toolkit.fluxcd.io/v2 HelmRelease":        &helmv2.HelmRelease{},
+	}
+}
+
+// sensible asks what their own code asks beyond fields.
+func sensible(typed any) error {
+	switch object := typed.(type) {
+	case *v1alpha1.AppProject:
+		return object.ValidateProject()
+	case *v1alpha1.Application:
+		if object.Spec.Source == nil || object.Spec.Source.RepoURL == "" || object.Spec.Project == "" {
+			return fmt.Errorf("no source or no project")
+		}
+	case *kustomizev1.Kustomization:
+		for _, check := range object.Spec.HealthCheckExprs {
+			if _, err := cel.NewStatusEvaluator(&check.HealthCheckExpressions); err != nil {
+				return fmt.Errorf("%s: %w", check.Kind, err)
+			}
+		}
+	}
+	return nil
+}
+
 type pair struct {
 	Desired map[string]any `json:"desired"`
 	Live    map[string]any `json:"live"`
@@ -166,28 +263,32 @@ type difference struct {
 	Predicted json.RawMessage `json:"predicted"`
 }
 
-// compare is the diff of an Application without diff options: three ways where the live object remembers what was applied
+// compareAll is the diff of an Application without diff options: three ways where the live object remembers what was applied
 // last, else two.
-func compare(input []byte) (*difference, error) {
-	var asked pair
+func compareAll(input []byte) ([]difference, error) {
+	var asked []pair
 	if err := json.Unmarshal(input, &asked); err != nil {
-		return nil, err
-	}
-	desired, err := object(asked.Desired)
-	if err != nil {
-		return nil, err
-	}
-	live, err := object(asked.Live)
-	if err != nil {
 		return nil, err
 	}
 	known, err := normalizers.NewKnownTypesNormalizer(nil)
 	if err != nil {
 		return nil, err
 	}
-	found, err := diff.Diff(desired, live, diff.WithNormalizer(known))
-	if err != nil {
-		return nil, err
+	differences := []difference{}
+	for _, pair := range asked {
+		desired, err := object(pair.Desired)
+		if err != nil {
+			return nil, err
+		}
+		live, err := object(pair.Live)
+		if err != nil {
+			return nil, err
+		}
+		found, err := diff.Diff(desired, live, diff.WithNormalizer(known))
+		if err != nil {
+			return nil, err
+		}
+		differences = append(differences, difference{found.Modified, found.NormalizedLive, found.PredictedLive})
 	}
-	return &difference{Modified: found.Modified, Live: found.NormalizedLive, Predicted: found.PredictedLive}, nil
+	return differences, nil
 }

@@ -1,7 +1,9 @@
 //! How Argo CD and Flux judge objects, by their own code.
 //!
 //! Takes objects as the API server gives them, and what is shipped in `deploy/`: the health checks of the one in `deploy/argocd`, of the
-//! other in `deploy/flux`. Gives what each of them says. Neither of them runs, and no cluster is asked.
+//! other in `deploy/flux`. Gives what each of them says. Neither of them runs, and no cluster is asked, but by their [`engines`].
+
+pub mod engines;
 
 use crate::{
     program::Run,
@@ -10,7 +12,7 @@ use crate::{
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// The program that is both.
 #[derive(Debug, Clone)]
@@ -56,6 +58,19 @@ pub struct Difference {
     pub predicted: Value,
 }
 
+/// What a manifest of their own kinds is to them.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Read {
+    /// `Kind/name`.
+    pub name: String,
+    /// What is wrong with it; empty when nothing is.
+    #[serde(default)]
+    pub error: String,
+    /// For an `AppProject`: whether it lets an Application have objects of these kinds of ours.
+    #[serde(default)]
+    pub permits: BTreeMap<String, bool>,
+}
+
 /// A YAML file of the checkout.
 ///
 /// # Errors
@@ -95,13 +110,32 @@ impl GitOps {
         Ok(judged)
     }
 
-    /// What Argo CD's diff says of an object in Git and the one in the cluster.
+    /// What Argo CD's diff says of objects in Git and those in the cluster, each beside the other.
     ///
     /// # Errors
     /// When the program fails.
-    pub async fn diff(&self, desired: &Value, live: &Value) -> Result<Difference> {
-        let answer = self.ask("diff", &json!({"desired": desired, "live": live})).await?;
-        serde_json::from_str(&answer).context("no difference")
+    pub async fn diff(&self, desired: &[Value], live: &[Value]) -> Result<Vec<Difference>> {
+        let pairs = desired.iter().zip(live);
+        let pairs: Vec<_> = pairs
+            .map(|(desired, live)| json!({"desired": desired, "live": live}))
+            .collect();
+        let answer = self.ask("diff", &json!(pairs)).await?;
+        let found: Vec<Difference> = serde_json::from_str(&answer).context("no difference")?;
+        ensure!(
+            found.len() == desired.len() && found.len() == live.len(),
+            "{} differences",
+            found.len()
+        );
+        Ok(found)
+    }
+
+    /// Their own manifests, read as their own types and no field more; `kinds` are ours, for `AppProject`s.
+    ///
+    /// # Errors
+    /// When the program fails, or something is of none of their kinds.
+    pub async fn read(&self, objects: &[Value], kinds: &[&str]) -> Result<Vec<Read>> {
+        let answer = self.ask("strict", &json!({"objects": objects, "kinds": kinds})).await?;
+        serde_json::from_str(&answer).context("no answer")
     }
 
     async fn ask(&self, verb: &str, question: &Value) -> Result<String> {

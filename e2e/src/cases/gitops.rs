@@ -1,6 +1,13 @@
 //! What Argo CD and Flux show of our objects: of every kind, under every verdict, by their own code over what the real API server stored.
 
+mod buttons;
+mod deployer;
+mod examples;
+mod held;
+mod helm;
+mod owners;
 mod shown;
+mod sync;
 mod verdicts;
 
 use self::shown::{Shows, expect};
@@ -34,6 +41,11 @@ pub(super) fn cases() -> Vec<Case> {
         )
         .patience(PATIENCE),
     ];
+    cases.extend(examples::cases());
+    cases.extend(held::cases());
+    cases.extend(helm::cases());
+    cases.extend(buttons::cases());
+    cases.extend(sync::cases());
     cases.extend(verdicts::cases().into_iter().map(|(name, body)| case(name, body)));
     cases
 }

@@ -17,13 +17,13 @@ use kube::{
 use vouchsafe_api::{Promotion, approval::Vote, promotion::status::Verdict};
 
 /// The release of helm, and what the chart's pods are labelled with.
-const RELEASE: &str = "refunds";
-const SELECTOR: &str = "app.kubernetes.io/instance=refunds";
+pub(super) const RELEASE: &str = "refunds";
+pub(super) const SELECTOR: &str = "app.kubernetes.io/instance=refunds";
 /// The Agent that the chart declares.
-const AGENT: &str = "refund-triage";
+pub(super) const AGENT: &str = "refund-triage";
 /// As many pods as the chart has.
-const PODS: usize = 2;
-const CHANGED: &str = "systemPrompt=Refund whatever is asked for.";
+pub(super) const PODS: usize = 2;
+pub(super) const CHANGED: &str = "systemPrompt=Refund whatever is asked for.";
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -45,7 +45,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-fn helm(stage: &Stage, verb: &str, chart: &str, more: &[&str]) -> Result<Run> {
+pub(super) fn helm(stage: &Stage, verb: &str, chart: &str, more: &[&str]) -> Result<Run> {
     let chart = crate::checkout().join("examples/refund-triage").join(chart);
     let chart = chart.display().to_string();
     let mut args = vec![verb, RELEASE, chart.as_str(), "-n", stage.namespace.as_str()];
@@ -54,7 +54,7 @@ fn helm(stage: &Stage, verb: &str, chart: &str, more: &[&str]) -> Result<Run> {
 }
 
 /// Installs a chart and has it cleared; its Promotion.
-async fn installed(stage: &Stage, chart: &str) -> Result<Promotion> {
+pub(super) async fn installed(stage: &Stage, chart: &str) -> Result<Promotion> {
     helm(stage, "install", chart, &[])?.must().await?;
     stage.held(SELECTOR, PODS).await?;
     let promotion = stage.promotion(AGENT).await?;
@@ -97,7 +97,7 @@ async fn upgrade(cx: Context) -> Result<()> {
 }
 
 /// Awaits that all the old pods run, none of them one of these, and one of the new waits.
-async fn beside(stage: &Stage, gone: &[String]) -> Result<()> {
+pub(super) async fn beside(stage: &Stage, gone: &[String]) -> Result<()> {
     until("all old pods running, and a new one that waits", || async {
         let held = stage.pods().list(&ListParams::default().labels(SELECTOR)).await?;
         let held = held.items.iter().filter(|pod| is_held(pod)).count();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// The files that decide what is built from the module `cluster`.
 pub(super) const CLUSTER: [&str; 5] = ["go.mod", "go.sum", "main.go", "node/main.go", "agent/main.go"];
 /// The same of the module `gitops`.
-pub(super) const GITOPS: [&str; 3] = ["go.mod", "go.sum", "main.go"];
+pub(super) const GITOPS: [&str; 5] = ["go.mod", "go.sum", "main.go", "act.go", "engines.go"];
 
 /// The folder for everything that may be deleted at any time: `$VOUCHSAFE_CACHE`, else `~/.cache/vouchsafe`.
 ///

@@ -7,7 +7,12 @@ use crate::{
     suite::Context,
 };
 use anyhow::{Context as _, Result};
+use kube::{
+    Api,
+    api::{ApiResource, DynamicObject, GroupVersionKind},
+};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 /// What each of them should say.
 #[derive(Debug, Clone)]
@@ -76,28 +81,41 @@ impl<'a> Shows<'a> {
 
     /// The object as the API server has it.
     pub(super) async fn live(&self, kind: &str, name: &str) -> Result<Value> {
-        let of = match kind {
-            "Deployment" => "deployments.apps".to_owned(),
-            "Evidence" => "evidence.vouchsafe.dev".to_owned(),
-            kind => format!("{}s.vouchsafe.dev", kind.to_lowercase()),
+        let (group, version) = match kind {
+            "Deployment" => ("apps", "v1"),
+            _ => ("vouchsafe.dev", "v1alpha1"),
         };
-        let mut args = vec!["get", &of, name, "-o", "json"];
-        if !self.namespace.is_empty() {
-            args.extend(["-n", self.namespace]);
-        }
-        let text = self.cx.admin().kubectl(args).must().await?;
-        serde_json::from_str(&text).context("no JSON")
+        let plural = match kind {
+            "Evidence" => "evidence".to_owned(),
+            kind => format!("{}s", kind.to_lowercase()),
+        };
+        let of = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), &plural);
+        let client = self.cx.client();
+        let objects: Api<DynamicObject> = match self.namespace {
+            "" => Api::all_with(client, &of),
+            namespace => Api::namespaced_with(client, namespace, &of),
+        };
+        serde_json::to_value(objects.get(name).await?).context("no JSON")
     }
 
     /// Awaits that the live object is judged like this.
     pub(super) async fn shows(&self, kind: &str, name: &str, expected: &Expected) -> Result<()> {
         let gitops = self.cx.gitops().await?;
+        let judged = Mutex::new((Value::Null, String::new()));
         until(&format!("{kind} {name} to be shown as {expected:?}"), || async {
-            let judged = gitops.judge(&[self.live(kind, name).await?]).await?;
-            let judged = judged.first().context("no judgement")?;
-            Ok(match expected.compare(judged) {
+            let live = self.live(kind, name).await?;
+            let mut last = judged.lock().await;
+            // The same object is judged the same.
+            if last.0 == live {
+                return Ok(Look::NotYet(last.1.clone()));
+            }
+            let judged = gitops.judge(std::slice::from_ref(&live)).await?;
+            Ok(match expected.compare(judged.first().context("no judgement")?) {
                 Ok(()) => Look::Seen(()),
-                Err(difference) => Look::NotYet(difference),
+                Err(difference) => {
+                    *last = (live, difference.clone());
+                    Look::NotYet(difference)
+                }
             })
         })
         .await
