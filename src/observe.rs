@@ -187,13 +187,28 @@ impl World {
 
     /// Pods of a namespace that wait behind our gate.
     pub(crate) fn held_pods(&self, namespace: &str) -> Vec<Arc<DynamicObject>> {
+        self.pods(namespace, is_held)
+    }
+
+    /// Pods of a namespace that nothing can hold.
+    pub(crate) fn static_pods(&self, namespace: &str) -> Vec<Arc<DynamicObject>> {
+        self.pods(namespace, is_static)
+    }
+
+    /// The oldest first.
+    fn pods(&self, namespace: &str, which: fn(&DynamicObject) -> bool) -> Vec<Arc<DynamicObject>> {
         let Some(pods) = self.workloads.stores.get("Pod") else {
             return Vec::new();
         };
-        let mut held = pods.state_filter(|pod| pod.namespace().as_deref() == Some(namespace) && is_held(pod));
-        held.sort_by_key(|pod| (pod.creation_timestamp().map(|time| time.0), pod.name_any()));
-        held
+        let mut found = pods.state_filter(|pod| pod.namespace().as_deref() == Some(namespace) && which(pod));
+        found.sort_by_key(|pod| (pod.creation_timestamp().map(|time| time.0), pod.name_any()));
+        found
     }
+}
+
+/// Whether a pod only shows what a kubelet runs from a file on its node: no admission can hold or refuse that.
+pub(crate) fn is_static(pod: &DynamicObject) -> bool {
+    pod.annotations().contains_key("kubernetes.io/config.mirror")
 }
 
 /// Whether a pod waits behind our gate.

@@ -14,6 +14,7 @@ mod evidence;
 mod fields;
 mod files;
 mod gitops;
+mod grandfathered;
 mod grants;
 mod ground;
 mod kinds;
@@ -32,6 +33,7 @@ mod reports;
 mod rollout;
 mod sidecars;
 mod soak;
+mod static_pods;
 mod storm;
 mod story;
 mod subresources;
@@ -69,6 +71,7 @@ pub fn all() -> Vec<Case> {
         fields::cases(),
         files::cases(),
         gitops::cases(),
+        grandfathered::cases(),
         grants::cases(),
         ground::cases(),
         kinds::cases(),
@@ -86,6 +89,7 @@ pub fn all() -> Vec<Case> {
         rollout::cases(),
         sidecars::cases(),
         soak::cases(),
+        static_pods::cases(),
         storm::cases(),
         story::cases(),
         subresources::cases(),

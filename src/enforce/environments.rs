@@ -10,7 +10,7 @@ use vouchsafe_api::{
     Environment,
     environment::{
         Enforcement,
-        status::{Enforced, EnvironmentStatus, Probe},
+        status::{Enforced, EnvironmentStatus, NamespaceStatus, Probe},
     },
     lower,
     promotion::status::Verdict,
@@ -18,6 +18,8 @@ use vouchsafe_api::{
 use vouchsafe_core::conditions::{Truth, Wanted, merge};
 
 const MANAGER: &str = "vouchsafe-environments";
+/// Namespaces that the status tells of.
+const MAX_NAMESPACES: usize = 1024;
 /// How often the gate is tried.
 const PROBE: Duration = Duration::from_secs(30);
 /// The same while policies differ: what the API server does with those that are left shows a moment later.
@@ -89,6 +91,19 @@ fn problems(environment: &Environment, context: &Context) -> Vec<lower::Problem>
     lower::policy(&environment.name_any(), &environment.spec, &catalogue).1
 }
 
+/// What is in one namespace.
+fn found(namespace: &str, context: &Context) -> NamespaceStatus {
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let survey = context.ledgers.surveys.of(namespace);
+    NamespaceStatus {
+        name: namespace.to_owned(),
+        agents: number(context.world.agents_of(namespace).len()),
+        undeclared: number(survey.undeclared),
+        would_hold: number(survey.would_hold),
+        static_pods: number(survey.static_pods),
+    }
+}
+
 /// How many are there.
 fn counts(name: &str, previous: &[String], context: &Context) -> EnvironmentStatus {
     let world = &context.world;
@@ -101,23 +116,16 @@ fn counts(name: &str, previous: &[String], context: &Context) -> EnvironmentStat
     };
     let mut namespaces = world.governed();
     namespaces.retain(|namespace| world.environment_of(namespace) == name);
+    namespaces.sort();
+    let found: Vec<_> = namespaces.iter().map(|namespace| found(namespace, context)).collect();
     EnvironmentStatus {
         governed_namespaces: number(namespaces.len()),
         names: names::remembered(previous, &namespaces, |namespace| world.is_there(namespace)),
-        agents: number(
-            namespaces
-                .iter()
-                .map(|namespace| world.agents_of(namespace).len())
-                .sum(),
-        ),
+        agents: found.iter().map(|found| found.agents).sum(),
         cleared: promotions(&|verdict| verdict == Some(Verdict::Cleared)),
         waiting: promotions(&|verdict| matches!(verdict, None | Some(Verdict::Waiting | Verdict::AwaitingApproval))),
-        would_hold: number(
-            namespaces
-                .iter()
-                .map(|namespace| context.ledgers.would_hold(namespace))
-                .sum(),
-        ),
+        would_hold: found.iter().map(|found| found.would_hold).sum(),
+        namespaces: found.into_iter().take(MAX_NAMESPACES).collect(),
         ..EnvironmentStatus::default()
     }
 }

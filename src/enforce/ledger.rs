@@ -13,6 +13,7 @@ pub(crate) mod pods;
 pub(crate) mod probe;
 mod release;
 mod store;
+pub(crate) mod survey;
 pub(crate) mod token;
 mod view;
 
@@ -50,21 +51,11 @@ pub(crate) struct Ledgers {
     pub(super) left_out: dropped::LeftOut,
     reached: Mutex<HashSet<String>>,
     told: Mutex<HashMap<String, String>>,
-    would_hold: Mutex<HashMap<String, usize>>,
+    /// What namespaces have beside what is cleared.
+    pub(crate) surveys: survey::Surveys,
 }
 
 impl Ledgers {
-    /// How many pods of a namespace that only observes would be held.
-    pub(crate) fn would_hold(&self, namespace: &str) -> usize {
-        let counts = self.would_hold.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.get(namespace).copied().unwrap_or_default()
-    }
-
-    fn set_would_hold(&self, namespace: &str, count: usize) {
-        let mut counts = self.would_hold.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.insert(namespace.to_owned(), count);
-    }
-
     /// Whether this process has not brought the namespace up to date yet.
     fn is_first(&self, namespace: &str) -> bool {
         !self
@@ -115,6 +106,8 @@ pub(crate) async fn reconcile(
     let mut view = View::of(&context, &namespace, &environment, current, found.changed.clone());
     if view.begins() {
         grandfather::take_in(&context, &mut view).await?;
+    } else {
+        grandfather::edited(&context, &mut view);
     }
     let Plan {
         withdrawal, dropped, ..
@@ -123,6 +116,7 @@ pub(crate) async fn reconcile(
     context.ledgers.config.remember(&name, found);
     let released = admit(&context, &mut stored, &mut view).await?;
     dropped::tell(&context, &name, &dropped, &released.dropped);
+    survey::take(&context, &view);
     context.ledgers.reached(&name);
     enforce(&context, &namespace, environment.spec.enforcement).await?;
     release::all(&context, &released).await?;

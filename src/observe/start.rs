@@ -3,7 +3,7 @@
 use super::{
     Kept, World,
     change::{Change, Queues, route},
-    is_held,
+    is_held, is_static,
     watch::{Seen, Watches},
     workloads::{KINDS, Workloads, kind_of, resource},
 };
@@ -137,10 +137,10 @@ fn workloads(client: &Client, changes: &mpsc::UnboundedSender<Change>, watches: 
     workloads
 }
 
-/// What is kept in memory: not the pods and ReplicaSets that something owns, unless they are held.
+/// What is kept in memory: not the pods and ReplicaSets that something owns, unless they are held or cannot be.
 fn matters(object: &DynamicObject) -> bool {
     match kind_of(object) {
-        "Pod" => !is_owned(object) || is_held(object),
+        "Pod" => !is_owned(object) || is_held(object) || is_static(object),
         "ReplicaSet" => !is_owned(object),
         _ => true,
     }

@@ -124,7 +124,7 @@ pub(crate) fn makes(workload: &DynamicObject, labels: &BTreeMap<String, String>)
 }
 
 /// By selector only what nothing of a watched kind owns is meant: not the ReplicaSets of a Deployment, nor the pods of a Job.
-fn is_part(object: &DynamicObject) -> bool {
+pub(crate) fn is_part(object: &DynamicObject) -> bool {
     let controllers = object
         .owner_references()
         .iter()

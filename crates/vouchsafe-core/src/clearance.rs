@@ -43,12 +43,12 @@ pub use self::{
     account::{Difference, differences, exempted},
     additions::without_controller_additions,
     exempt::Exempt,
-    holds::{Held, template_matches, would_hold},
+    holds::{Held, ran_before, template_matches, template_ran_before, would_hold},
     ledger::{Cleared, LedgerSpec, ProfileEntry, Protected, Subject, TemplateEntry},
     owner::OwnerKind,
     plan::{
         ClearedRelease, Dropped, Grandfathered, MAX_BYTES, MAX_EXPLANATION, MAX_PER_IMAGE, MAX_PROFILES, MAX_PROTECTED,
-        MAX_RELEASES, MAX_TEMPLATES, MAX_WAITING, Offered, Plan, Wanted, plan,
+        MAX_RELEASES, MAX_TEMPLATES, MAX_WAITING, Offered, Plan, Wanted, config_maps, plan,
     },
     profile::{Images, MAX_PROFILE, Metadata, Profile, ProfileError, Varies},
 };

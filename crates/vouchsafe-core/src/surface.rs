@@ -16,6 +16,7 @@ mod diff;
 mod downward;
 mod env;
 mod env_from;
+mod essence;
 mod expression;
 mod fields;
 mod image;
@@ -43,6 +44,7 @@ pub use self::{
         Prompt, Source, Tool, ToolServer, WorkloadReference,
     },
     diff::{Change, ChangeKind},
+    essence::essence,
     loader::Objects,
     problem::{Problem, ProblemReason},
     resolve::{Resolved, Workload, of_pod, resolve},

@@ -37,7 +37,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-fn observing(until: Option<Timestamp>) -> Value {
+pub(super) fn observing(until: Option<Timestamp>) -> Value {
     let mut spec = json!({
         "sensitivity": "High", "enforcement": "Observe", "requires": [], "unknownAuthor": "Accept",
         "approvals": [{"role": "security", "count": 1}],
@@ -48,7 +48,7 @@ fn observing(until: Option<Timestamp>) -> Value {
     spec
 }
 
-async fn patch(stage: &Stage, spec: Value) -> Result<()> {
+pub(super) async fn patch(stage: &Stage, spec: Value) -> Result<()> {
     let api: Api<Environment> = Api::all(stage.cx.client());
     let body = json!({"spec": spec});
     api.patch(&stage.environment, &PatchParams::default(), &Patch::Merge(&body))
@@ -57,7 +57,7 @@ async fn patch(stage: &Stage, spec: Value) -> Result<()> {
 }
 
 /// Awaits that the policies know how the environment enforces.
-async fn enforced(stage: &Stage, how: &str) -> Result<()> {
+pub(super) async fn enforced(stage: &Stage, how: &str) -> Result<()> {
     until(&format!("the namespace to be in {how}"), || async {
         let namespace = Api::<Namespace>::all(stage.cx.client()).get(&stage.namespace).await?;
         let label = namespace.labels().get("vouchsafe.dev/enforcement").cloned();
@@ -174,7 +174,7 @@ async fn switch(cx: Context) -> Result<()> {
 }
 
 /// Evicts everything that runs, as the drain of every node does.
-async fn drain(stage: &Stage, selector: &str) -> Result<()> {
+pub(super) async fn drain(stage: &Stage, selector: &str) -> Result<()> {
     let pods = stage.editor.api::<k8s_openapi::api::core::v1::Pod>(&stage.namespace);
     for name in stage.running(selector).await? {
         pods.evict(&name, &EvictParams::default()).await?;

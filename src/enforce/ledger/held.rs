@@ -1,19 +1,20 @@
 //! The pods and Jobs that wait: which of them are cleared, and what is said of the others.
 
 use super::{
+    grandfather,
     pods::{self, EXEMPTED, Judge, Judged, NOT_DECLARED, Unaccounted},
     release, token,
     view::{View, stand_in},
 };
 use crate::{
     enforce::{Context, Error, now, write},
-    observe::{is_held, workloads},
+    observe::{is_held, is_static, workloads},
 };
 use jiff::{SignedDuration, Timestamp};
 use kube::{ResourceExt, api::DynamicObject};
 use std::sync::Arc;
 use vouchsafe_core::{
-    clearance::{Dropped, Images, OwnerKind, Profile, Subject, differences, template_matches},
+    clearance::{Dropped, Images, OwnerKind, Profile, Subject, template_matches, template_ran_before},
     decision::Enforcement,
     surface::pod_template,
 };
@@ -80,7 +81,7 @@ async fn one(context: &Context, view: &mut View, pod: &DynamicObject, fresh: boo
         Err(why) if why.reason == EXEMPTED => return Ok(exempted(view, pod)),
         Err(why) => (None, why),
     };
-    if grandfathered(view, maker.as_deref(), pod) {
+    if grandfather::knows(context, view, maker.as_deref(), pod) {
         return Ok(true);
     }
     tell(context, view, pod, subject.as_ref(), why);
@@ -121,30 +122,6 @@ fn exempted(view: &mut View, pod: &DynamicObject) -> bool {
         profile,
         configuration: Vec::new(),
     });
-    true
-}
-
-/// Whether the template that the pod comes from was there when enforcement began: a CronJob has no pod at most times.
-fn grandfathered(view: &mut View, maker: Option<&DynamicObject>, pod: &DynamicObject) -> bool {
-    let (Some(until), Some(maker)) = (view.grandfather_until, maker.map(workloads::json)) else {
-        return false;
-    };
-    let Some(spec) = pod_template(&maker).and_then(|template| template.get("spec")) else {
-        return false;
-    };
-    let known = view
-        .current
-        .as_ref()
-        .and_then(|current| template_matches(current, spec, now()));
-    let (raw, token) = (workloads::json(pod), token::injected());
-    if known.is_none_or(|known| !known.agent.is_empty()) || !differences(&maker, &raw, &token, &view.exempt).is_empty()
-    {
-        return false;
-    }
-    let Ok(profile) = Profile::of_pod(&raw, &token, OwnerKind::of(&maker), Images::AsTheyAre) else {
-        return false;
-    };
-    view.grandfather(Some(profile), None, until);
     true
 }
 
@@ -210,7 +187,10 @@ fn is_cleared_job(context: &Context, view: &View, job: &DynamicObject, now: Time
     let raw = workloads::json(job);
     let spec = pod_template(&raw).and_then(|template| template.get("spec"));
     let ledger = view.current.as_ref();
-    let known = ledger.is_some_and(|ledger| spec.is_some_and(|spec| template_matches(ledger, spec, now).is_some()));
+    let known = ledger.zip(spec).is_some_and(|(ledger, spec)| {
+        template_matches(ledger, spec, now).is_some()
+            || view.grandfather_until.is_some() && template_ran_before(ledger, spec, now)
+    });
     let owner = job
         .owner_references()
         .iter()
@@ -243,7 +223,7 @@ async fn observe(context: &Context, view: &mut View) -> Result<Released, Error> 
     let mut would_hold = 0;
     let mut released = Released::default();
     for pod in pods::all(context, &view.namespace).await? {
-        if pod.metadata.deletion_timestamp.is_some() {
+        if pod.metadata.deletion_timestamp.is_some() || is_static(&pod) {
             continue;
         }
         if !is_granted(view, &pod) && !one(context, view, &pod, false).await? {
@@ -253,7 +233,7 @@ async fn observe(context: &Context, view: &mut View) -> Result<Released, Error> 
             released.pods.push(Arc::new(pod));
         }
     }
-    context.ledgers.set_would_hold(&view.namespace, would_hold);
+    context.ledgers.surveys.would_hold(&view.namespace, would_hold);
     let jobs = context.world.workloads.of_namespace(&view.namespace);
     released.jobs = jobs.into_iter().filter(|job| release::is_held(job)).collect();
     Ok(released)

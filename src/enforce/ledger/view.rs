@@ -22,7 +22,7 @@ use vouchsafe_core::{
     },
     decision::{BindingChange, Enforcement},
     digest::{Digest, ReleaseDigest},
-    surface::pod_template,
+    surface::{ConfigReference, pod_template},
 };
 
 /// A namespace as its ledger sees it.
@@ -160,7 +160,13 @@ impl View {
     }
 
     /// Takes in what ran when enforcement began.
-    pub(super) fn grandfather(&mut self, profile: Option<Profile>, template: Option<Value>, until: Timestamp) {
+    pub(super) fn grandfather(
+        &mut self,
+        profile: Option<Profile>,
+        template: Option<Value>,
+        configuration: Vec<ConfigReference>,
+        until: Timestamp,
+    ) {
         let stands_for = profile.as_ref().map(|profile| &profile.spec).or(template.as_ref());
         let subject = Subject {
             agent: String::new(),
@@ -172,7 +178,7 @@ impl View {
             subject,
             profile,
             template,
-            configuration: Vec::new(),
+            configuration,
         });
     }
 

@@ -61,9 +61,16 @@ pub struct EnvironmentStatus {
     /// Agents whose present release waits.
     #[serde(default)]
     pub waiting: u32,
-    /// Agents whose pods `Hold` would keep waiting; counted while the enforcement is `Observe`.
+    /// Pods that `Hold` would keep waiting; counted while the enforcement is `Observe`.
     #[serde(default)]
     pub would_hold: u32,
+    /// Namespace by namespace, by name; the first 1,024 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 1024),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
+    pub namespaces: Vec<NamespaceStatus>,
     /// In the way of Kubernetes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "crate::schema::conditions")]
@@ -81,6 +88,7 @@ impl Default for EnvironmentStatus {
             cleared: 0,
             waiting: 0,
             would_hold: 0,
+            namespaces: Vec::new(),
             conditions: Vec::new(),
         }
     }
@@ -98,4 +106,30 @@ pub struct Enforced {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 253)), extend("x-kubernetes-list-type" = "set"))]
     pub differing: Vec<String>,
+}
+
+/// What the operator found in one namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceStatus {
+    /// Its name.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// Agents in it.
+    #[serde(default)]
+    pub agents: u32,
+    /// Workloads that no Agent names: `kubectl vouchsafe adopt --all` writes Agents for them.
+    #[serde(default)]
+    pub undeclared: u32,
+    /// Pods that `Hold` would keep waiting; counted while the enforcement is `Observe`.
+    #[serde(default)]
+    pub would_hold: u32,
+    /// Pods that a kubelet runs from a file on its node, so that nothing can hold them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub static_pods: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }

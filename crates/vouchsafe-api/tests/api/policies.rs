@@ -6,8 +6,9 @@
     reason = "a policy that lacks something fails the test"
 )]
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{collections::BTreeSet, fs, path::PathBuf};
+use vouchsafe_core::surface::essence;
 
 const OPERATOR: &str = "system:serviceaccount:vouchsafe-system:vouchsafe";
 const GATES: &str = r#"expression: "['vouchsafe.dev/clearance']""#;
@@ -194,5 +195,33 @@ fn the_chart_finds_what_it_replaces() {
         let mentions = text.matches("vouchsafe-system").count();
         assert_eq!(mentions, text.matches(&format!("'{OPERATOR}'")).count(), "{name}");
         assert_eq!(text.matches(GATES).count(), usize::from(name == "pods"), "{name}");
+    }
+}
+
+/// What the early answer takes for no change is none to whoever judges the pods.
+#[test]
+fn what_means_nothing_to_a_policy_means_nothing() {
+    let alike = policy("vouchsafe-workloads");
+    let alike = text(&alike, "variables", "alike");
+    let list = |start: &str| {
+        let list = alike.split_once(start).unwrap().1.split_once(']').unwrap().0;
+        list.split(',')
+            .map(|word| word.trim().trim_matches('\'').to_owned())
+            .collect::<Vec<_>>()
+    };
+    let fields = list("!(field in [");
+    assert!(fields.len() > 5, "{fields:?}");
+    for field in fields {
+        assert_eq!(essence(&json!({field.as_str(): "x"})), json!({}), "{field}");
+    }
+    let keys = list("!(key in [");
+    assert!(keys.len() > 2, "{keys:?}");
+    for key in keys {
+        let spec = json!({"containers": [{key.as_str(): "x"}]});
+        assert_eq!(essence(&spec), json!({"containers": [{}]}), "{key}");
+    }
+    for key in list("&& !(key in [") {
+        let spec = json!({"containers": [{key.as_str(): {"httpGet": {"port": 1}}}]});
+        assert_eq!(essence(&spec), json!({"containers": [{}]}), "{key}");
     }
 }

@@ -2,9 +2,9 @@
 
 use super::{
     ledger::{LedgerSpec, TemplateEntry, first_image},
-    profile::is_pinned,
+    profile::{Profile, is_pinned},
 };
-use crate::digest::ReleaseDigest;
+use crate::{digest::ReleaseDigest, surface::essence};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::fmt;
@@ -43,6 +43,11 @@ impl LedgerSpec {
         let entry = self.releases.get(&release.digest().hex());
         entry.is_some_and(|entry| now < entry.not_after)
     }
+
+    /// Whether an entry is there because it ran when enforcement began: it is no agent's, and not exempted either.
+    fn never_cleared(&self, agent: &str, release: ReleaseDigest) -> bool {
+        agent.is_empty() && !self.releases.contains_key(&release.digest().hex())
+    }
 }
 
 /// Why a new pod would not run by this ledger; nothing if it would. `pod` is as the API server is about to store it.
@@ -75,4 +80,35 @@ pub fn template_matches<'l>(ledger: &'l LedgerSpec, spec: &Value, now: Timestamp
     let keys = ledger.template_index.get(first_image(spec)?)?;
     let mut entries = keys.iter().filter_map(|key| ledger.templates.get(key));
     entries.find(|entry| now < entry.not_after && entry.spec == *spec)
+}
+
+/// Whether a pod is what ran when enforcement began, but for fields that mean nothing. `template` is the pod spec of the template that
+/// made it, if that explains all of the pod; a pod that reads its own metadata is known by that alone.
+#[must_use]
+pub fn ran_before(ledger: &LedgerSpec, profile: &Profile, template: Option<&Value>, now: Timestamp) -> bool {
+    let template = template.filter(|_| profile.refers.is_empty());
+    template.is_some_and(|spec| template_ran_before(ledger, spec, now)) || {
+        let keys = ledger.index.get(profile.image()).into_iter().flatten();
+        let mut entries = keys.filter_map(|key| ledger.profiles.get(key));
+        let same = |known: &Profile| {
+            let parts = |of: &Profile| (of.token, of.varies.clone(), of.refers.clone(), of.metadata.clone());
+            parts(known) == parts(profile) && essence(&known.spec) == essence(&profile.spec)
+        };
+        entries.any(|entry| {
+            let subject = &entry.subject;
+            now < entry.not_after && ledger.never_cleared(&subject.agent, subject.release) && same(&entry.profile)
+        })
+    }
+}
+
+/// Whether a template is one that was there when enforcement began, but for fields that mean nothing.
+#[must_use]
+pub fn template_ran_before(ledger: &LedgerSpec, spec: &Value, now: Timestamp) -> bool {
+    let keys = first_image(spec).and_then(|image| ledger.template_index.get(image));
+    let mut entries = keys.into_iter().flatten().filter_map(|key| ledger.templates.get(key));
+    entries.any(|entry| {
+        now < entry.not_after
+            && ledger.never_cleared(&entry.agent, entry.release)
+            && essence(&entry.spec) == essence(spec)
+    })
 }

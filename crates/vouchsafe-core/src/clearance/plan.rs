@@ -23,6 +23,7 @@ pub use self::budget::{
     Dropped, MAX_BYTES, MAX_EXPLANATION, MAX_PER_IMAGE, MAX_PROFILES, MAX_PROTECTED, MAX_RELEASES, MAX_TEMPLATES,
     MAX_WAITING,
 };
+pub use self::configuration::config_maps;
 use self::{budget::Budget, configuration::Truth, releases::Targets};
 
 /// What a namespace's ledger should say. Configuration is from one reading: an object is there for all that it names, or for none.
@@ -152,7 +153,7 @@ fn target(known: Option<&LedgerSpec>, wanted: &Wanted, now: Timestamp) -> (Ledge
     let mut truth = Truth::new(known, &wanted.changed);
     let targets = Targets::choose(known, wanted, now, &mut truth, &mut budget);
     entries::profiles(&mut ledger, known, wanted, &targets, &mut truth, &mut budget);
-    entries::templates(&mut ledger, known, wanted, &targets, &truth, &mut budget);
+    entries::templates(&mut ledger, known, wanted, &targets, &mut truth, &mut budget);
     ledger.releases = targets.into_releases();
     ledger.protected_config = truth.into_protected();
     for (agent, line) in &wanted.waiting {

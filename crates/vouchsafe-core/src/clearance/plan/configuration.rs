@@ -72,6 +72,15 @@ impl<'a> Truth<'a> {
     }
 }
 
+/// The ConfigMaps that a pod's spec names, wherever.
+#[must_use]
+pub fn config_maps(spec: &Value) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    referred(spec, &mut names);
+    let config_maps = names.iter().filter_map(|name| name.strip_prefix("ConfigMap/"));
+    config_maps.map(str::to_owned).collect()
+}
+
 /// Every ConfigMap and Secret that a spec names, wherever.
 fn referred(value: &Value, names: &mut BTreeSet<String>) {
     match value {

@@ -152,19 +152,23 @@ fn add(
     ledger.profiles.insert(key.to_owned(), entry);
 }
 
-/// Fills `templates` and `templateIndex`.
+/// Fills `templates` and `templateIndex`. What ran when enforcement began and has no pod now has no profile that would protect what it is
+/// made of, so its template does.
 pub(super) fn templates(
     ledger: &mut LedgerSpec,
     known: Option<&LedgerSpec>,
     wanted: &Wanted,
     targets: &Targets<'_>,
-    truth: &Truth<'_>,
+    truth: &mut Truth<'_>,
     budget: &mut Budget,
 ) {
     let new: Vec<_> = offered_templates(wanted, targets)
-        .map(|entry| (template_key(&entry), entry))
+        .map(|(entry, configuration)| (template_key(&entry), entry, Truth::now(configuration)))
         .collect();
-    let again: BTreeMap<_, _> = new.iter().map(|(key, entry)| (key.clone(), entry.not_after)).collect();
+    let again: BTreeMap<_, _> = new
+        .iter()
+        .map(|(key, entry, _)| (key.clone(), entry.not_after))
+        .collect();
     let keys = known
         .into_iter()
         .flat_map(|known| known.template_index.values().flatten());
@@ -174,27 +178,29 @@ pub(super) fn templates(
         };
         let kept = targets.until_kept(&entry.agent, entry.release, entry.not_after);
         let until = kept.or_else(|| again.get(key).copied());
-        let same = truth
+        let objects = truth
             .before(&entry.spec)
-            .is_ok_and(|objects| truth.added(&objects).is_ok());
-        if let Some(not_after) = until.filter(|_| same || again.contains_key(key)) {
-            add_template(
-                ledger,
-                budget,
-                key.clone(),
-                TemplateEntry {
-                    not_after,
-                    ..entry.clone()
-                },
-            );
+            .ok()
+            .filter(|objects| truth.added(objects).is_ok());
+        if let Some(not_after) = until.filter(|_| objects.is_some() || again.contains_key(key)) {
+            let entry = TemplateEntry {
+                not_after,
+                ..entry.clone()
+            };
+            let objects = objects.filter(|_| entry.agent.is_empty()).unwrap_or_default();
+            add_template(ledger, truth, budget, (key.clone(), entry), objects);
         }
     }
-    for (key, entry) in new {
-        add_template(ledger, budget, key, entry);
+    for (key, entry, objects) in new {
+        add_template(ledger, truth, budget, (key, entry), objects);
     }
 }
 
-fn offered_templates<'w>(wanted: &'w Wanted, targets: &'w Targets<'_>) -> impl Iterator<Item = TemplateEntry> + 'w {
+/// Templates that may be granted, with the configuration that no release protects.
+fn offered_templates<'w>(
+    wanted: &'w Wanted,
+    targets: &'w Targets<'_>,
+) -> impl Iterator<Item = (TemplateEntry, &'w [ConfigReference])> + 'w {
     let entry = |agent: &String, release, spec: &Value, not_after| TemplateEntry {
         agent: agent.clone(),
         release,
@@ -204,16 +210,13 @@ fn offered_templates<'w>(wanted: &'w Wanted, targets: &'w Targets<'_>) -> impl I
     let new = wanted.cleared.iter().flat_map(move |cleared| {
         let until = targets.until(&cleared.agent, cleared.release);
         let granted = cleared.templates.iter().filter_map(move |spec| Some((spec, until?)));
-        granted.map(move |(spec, until)| entry(&cleared.agent, cleared.release, spec, until))
+        let nothing: &[ConfigReference] = &[];
+        granted.map(move |(spec, until)| (entry(&cleared.agent, cleared.release, spec, until), nothing))
     });
     let old = wanted.grandfathered.iter().filter_map(move |old| {
         let until = targets.until_grandfathered(&old.subject)?;
-        Some(entry(
-            &old.subject.agent,
-            old.subject.release,
-            old.template.as_ref()?,
-            until,
-        ))
+        let entry = entry(&old.subject.agent, old.subject.release, old.template.as_ref()?, until);
+        Some((entry, old.configuration.as_slice()))
     });
     new.chain(old)
 }
@@ -225,24 +228,39 @@ fn template_key(entry: &TemplateEntry) -> String {
     short(&json!({"agent": agent, "release": release, "template": spec}))
 }
 
-fn add_template(ledger: &mut LedgerSpec, budget: &mut Budget, key: String, entry: TemplateEntry) {
+fn add_template(
+    ledger: &mut LedgerSpec,
+    truth: &mut Truth<'_>,
+    budget: &mut Budget,
+    (key, entry): (String, TemplateEntry),
+    objects: BTreeMap<String, Protected>,
+) {
     let Some(image) = first_image(&entry.spec).filter(|_| !ledger.templates.contains_key(&key)) else {
         return;
     };
+    let TemplateEntry { agent, release, .. } = &entry;
+    let (of, what) = (
+        (agent.as_str(), *release),
+        format!("a template of agent `{agent}`, release {release}"),
+    );
+    let added = match truth.added(&objects) {
+        Ok(added) => added,
+        Err(name) => {
+            let why = format!("{name} is there now, or is not any more");
+            return budget.drop("ConfigurationChanged", of, &what, &why);
+        }
+    };
     let size = entry.spec.to_string().len();
     let taken = match size {
-        ..=MAX_PROFILE => budget.takes_template(image, &entry),
+        ..=MAX_PROFILE => budget
+            .takes_protected(&added, 0)
+            .and_then(|()| budget.takes_template(image, &entry)),
         _ => Err(format!("it is {size} bytes, at most {MAX_PROFILE} fit")),
     };
     if let Err(why) = taken {
-        let TemplateEntry { agent, release, .. } = &entry;
-        return budget.drop(
-            "LedgerFull",
-            (agent.as_str(), *release),
-            &format!("a template of agent `{agent}`, release {release}"),
-            &why,
-        );
+        return budget.drop("LedgerFull", of, &what, &why);
     }
+    truth.add(objects);
     ledger
         .template_index
         .entry(image.to_owned())

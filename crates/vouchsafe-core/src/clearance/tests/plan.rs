@@ -529,3 +529,85 @@ fn protected_configuration_is_bounded() {
     let ledger = settled(Some(&known), &asked);
     assert_eq!(would_hold(&ledger, &one, now()), None, "what is there goes first");
 }
+
+/// What ran when enforcement began, of no agent, as the operator takes it in.
+fn ran(profile: Option<&Value>, template: Option<&Value>, maps: &[&str]) -> Grandfathered {
+    let number = usize::from(profile.is_some());
+    Grandfathered {
+        subject: Subject {
+            agent: String::new(),
+            role: String::new(),
+            release: release(number),
+        },
+        profile: profile.map(|pod| Profile::of_pod(pod, &token(), OwnerKind::Plain, Images::AsTheyAre).unwrap()),
+        template: template.map(|pod| pod["spec"].clone()),
+        configuration: maps.iter().map(|name| config(name, true)).collect(),
+    }
+}
+
+#[test]
+fn what_ran_before_is_known_in_spite_of_what_means_nothing() {
+    let (runs, rests) = (pod("runs", "v1", &["prompts"]), pod("rests", "v1", &["jobs"]));
+    let until = time("2027-01-31T00:00:00Z");
+    let mut asked = wanted(Vec::new(), Vec::new());
+    asked.grandfather_until = Some(until);
+    asked.grandfathered = vec![ran(Some(&runs), None, &["prompts"]), ran(None, Some(&rests), &["jobs"])];
+    let ledger = settled(None, &asked);
+    let protected: Vec<_> = ledger.protected_config.keys().map(String::as_str).collect();
+    assert_eq!(
+        protected,
+        ["ConfigMap/jobs", "ConfigMap/prompts"],
+        "of what has no pod, too"
+    );
+    asked.grandfathered.clear();
+    assert_eq!(settled(Some(&ledger), &asked), ledger);
+
+    let profile = |pod: &Value| Profile::of_pod(pod, &token(), OwnerKind::Plain, Images::AsTheyAre).unwrap();
+    let known = |pod: &Value, now| {
+        [
+            ran_before(&ledger, &profile(pod), None, now),
+            ran_before(&ledger, &profile(pod), Some(&pod["spec"]), now),
+            template_ran_before(&ledger, &pod["spec"], now),
+        ]
+    };
+    let with = |pod: &Value, at: &str, value: Value| {
+        let mut changed = pod.clone();
+        changed["spec"]["containers"][0][at] = value;
+        changed
+    };
+    let larger = json!({"limits": {"cpu": "2"}});
+    assert_eq!(
+        known(&with(&runs, "resources", larger.clone()), now()),
+        [true, true, false]
+    );
+    assert_eq!(known(&with(&rests, "resources", larger), now()), [false, true, true]);
+    for at in ["args", "command"] {
+        assert_eq!(known(&with(&runs, at, json!(["v2"])), now()), [false; 3], "{at}");
+        assert_eq!(known(&with(&rests, at, json!(["v2"])), now()), [false; 3], "{at}");
+    }
+    assert_eq!(known(&pod("runs", "v1", &["prompts-2"]), now()), [false; 3]);
+    assert_eq!(known(&runs, until), [false; 3], "the date has come");
+
+    // Who reads its own labels is known by them: a template has none.
+    let reads = |word: &str| {
+        let field = json!([{"name": "P", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['prompt']"}}}]);
+        let mut pod = with(&rests, "env", field);
+        pod["metadata"]["labels"] = json!({"prompt": word});
+        pod
+    };
+    let (kind, cruel) = (reads("be kind"), reads("be cruel"));
+    asked.grandfathered = vec![ran(Some(&kind), Some(&kind), &[])];
+    let ledger = settled(None, &asked);
+    let known = |pod: &Value| ran_before(&ledger, &profile(pod), Some(&pod["spec"]), now());
+    assert_eq!([known(&kind), known(&cruel)], [true, false]);
+
+    // What an agent was cleared as, and what the Environment exempts, is no grandfather's.
+    let mut cleared_ = asked.clone();
+    cleared_.cleared = vec![ClearedRelease {
+        agent: String::new(),
+        ..cleared("", 1)
+    }];
+    let ledger = settled(None, &cleared_);
+    assert!(would_hold(&ledger, &kind, now()).is_none());
+    assert!(!ran_before(&ledger, &profile(&kind), Some(&kind["spec"]), now()));
+}
