@@ -39,6 +39,7 @@ mod story;
 mod subresources;
 mod switch;
 mod three_environments;
+mod unreadable;
 mod verbs;
 mod waivers;
 mod webhooks;
@@ -95,6 +96,7 @@ pub fn all() -> Vec<Case> {
         subresources::cases(),
         switch::cases(),
         three_environments::cases(),
+        unreadable::cases(),
         verbs::cases(),
         waivers::cases(),
         webhooks::cases(),
