@@ -80,7 +80,7 @@ async fn await_said(
 }
 
 async fn await_current(cx: &Context, environment: &str) -> Result<Duration> {
-    let is = |said: &Said| said.policies == InstalledPolicies::Current && said.holds;
+    let is = |said: &Said| said.policies == InstalledPolicies::Current && said.probe == Probe::Held && said.holds;
     let (said, took) = await_said(cx, environment, "that all is as shipped", is).await?;
     ensure!(said.differing.is_empty() && said.reason == "Enforced", "{said:?}");
     Ok(took)

@@ -9,17 +9,15 @@ use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use kube::{
     Api, ResourceExt,
     api::{ObjectMeta, PostParams},
+    runtime::reflector::ObjectRef,
 };
 use serde_json::{Value, json};
-use vouchsafe_api::environment::status::Probe;
+use vouchsafe_api::{Clearance, environment::status::Probe};
 
 /// The ledger of the probe namespace: empty but for one protected name, by which the barrier sees that it was read.
 pub(super) fn ledger(context: &Context, nonce: &str) -> Value {
     let namespace = &context.settings.probe_namespace;
-    let found = context
-        .world
-        .namespaces
-        .get(&kube::runtime::reflector::ObjectRef::new(namespace));
+    let found = context.world.namespaces.get(&ObjectRef::new(namespace));
     let uid = found.and_then(|namespace| namespace.uid()).unwrap_or_default();
     json!({
         "environment": context.world.label_of(namespace, ENVIRONMENT),
@@ -35,6 +33,13 @@ pub(super) fn ledger(context: &Context, nonce: &str) -> Value {
 /// What becomes of an uncleared pod, tried as a dry run.
 pub(crate) async fn probe(context: &Context) -> Result<(Probe, String), Error> {
     let namespace = &context.settings.probe_namespace;
+    let ledger = ObjectRef::<Clearance>::new("clearance").within(namespace);
+    if context.world.clearances.get(&ledger).is_none() {
+        // Without one the pod would be refused for that reason, and whether it would be held would stay unknown.
+        if let Err(error) = context.ledgers.barrier.wait(context).await {
+            tracing::debug!(%error, "the probe namespace has no ledger yet");
+        }
+    }
     let pods: Api<Pod> = Api::namespaced(context.world.client.clone(), namespace);
     let pod = Pod {
         metadata: ObjectMeta {
