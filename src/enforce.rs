@@ -15,6 +15,7 @@ pub(crate) mod retention;
 pub(crate) mod write;
 
 use crate::{
+    metrics::Metrics,
     observe::{World, signatures::Signatures},
     operator::Settings,
     record::Recorder,
@@ -39,6 +40,8 @@ pub(crate) struct Context {
     pub(crate) writers: facts::Writers,
     /// What is told of the operator's health.
     pub(crate) health: Arc<Health>,
+    /// What is measured.
+    pub(crate) metrics: Arc<Metrics>,
     /// Policies that were made ready.
     pub(crate) policies: promotions::Compiled,
     /// What is known of the admission policies that are installed.

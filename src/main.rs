@@ -3,6 +3,7 @@
 mod args;
 mod cli;
 mod enforce;
+mod metrics;
 mod observe;
 mod operator;
 mod record;

@@ -12,9 +12,10 @@ pub(crate) use self::{args::OperatorArgs, error::OperatorError};
 
 use crate::{
     enforce::{self, Context, agents, checks, environments, facts, ledger, policies, promotions},
+    metrics::Metrics,
     observe::{self, change::Queues, signatures::Signatures},
     record::Recorder,
-    serve::{self, Health},
+    serve::{self, Health, Told},
 };
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Client, Config, core::PartialObjectMeta, runtime::controller::ReconcileRequest};
@@ -64,7 +65,12 @@ pub(crate) fn start(args: &OperatorArgs) -> Result<(), OperatorError> {
 pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
     let mut tasks = JoinSet::new();
     let health = Arc::new(Health::default());
-    tasks.spawn(serve::serve(args.listen().await?, Arc::clone(&health)));
+    let metrics = Arc::new(Metrics::new());
+    let told = Told {
+        health: Arc::clone(&health),
+        metrics: Arc::clone(&metrics),
+    };
+    tasks.spawn(serve::serve(args.listen().await?, told));
     let config = Config::infer().await;
     let config = config.map_err(OperatorError::cluster("there is no kubeconfig that can be used"))?;
     let plain = Client::try_from(config.clone());
@@ -74,7 +80,7 @@ pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
     let shipped = policies::Shipped::new(&settings.identity, &settings.allowed_gates)?;
     let (seeker, claim) = lease::Seeker::new(plain.clone(), &settings.namespace, LEASE, &settings.name);
     tasks.spawn(seeker.run());
-    let client = fence::client(config, claim.clone())?;
+    let client = fence::client(config, claim.clone(), Arc::clone(&metrics))?;
     let (queues, mut taken) = queues();
     let world = observe::start(&client, queues.clone(), &mut tasks).await;
     let world = world.map_err(OperatorError::cluster("the watches did not get ready"))?;
@@ -90,9 +96,9 @@ pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
     queues.all(&world);
     let us = (settings.namespace.clone(), settings.name.clone());
     let changed = observe::policies::watch(&client, &mut tasks);
-    let signatures = Signatures::new(registry, credentials, world.changes.clone());
+    let signatures = Signatures::new(registry, credentials, world.changes.clone(), Arc::clone(&metrics));
     let context = Arc::new(Context {
-        recorder: Recorder::new(client, &mut tasks),
+        recorder: Recorder::new(client, Arc::clone(&metrics), &mut tasks),
         signatures: Arc::new(signatures),
         ledgers: ledger::Ledgers::default(),
         writers: facts::Writers::default(),
@@ -100,8 +106,10 @@ pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
         installed: policies::Installed::default(),
         settings,
         health,
+        metrics,
         world,
     });
+    context.metrics.leads(&context);
     tasks.spawn(policies::run(Arc::clone(&context), shipped, changed));
     spawn(&mut tasks, taken, &context);
     tokio::select! {
@@ -167,6 +175,7 @@ fn spawn(tasks: &mut JoinSet<()>, taken: Taken, context: &Arc<Context>) {
     let world = &context.world;
     let of = || Arc::clone(context);
     tasks.spawn(control::run(
+        "agents",
         world.agents.clone(),
         taken.agents,
         agents::reconcile,
@@ -174,6 +183,7 @@ fn spawn(tasks: &mut JoinSet<()>, taken: Taken, context: &Arc<Context>) {
         control::MANY,
     ));
     tasks.spawn(control::run(
+        "promotions",
         world.promotions.clone(),
         taken.promotions,
         promotions::reconcile,
@@ -181,6 +191,7 @@ fn spawn(tasks: &mut JoinSet<()>, taken: Taken, context: &Arc<Context>) {
         control::MANY,
     ));
     tasks.spawn(control::run(
+        "ledgers",
         world.namespaces.clone(),
         taken.ledgers,
         ledger::reconcile,
@@ -188,6 +199,7 @@ fn spawn(tasks: &mut JoinSet<()>, taken: Taken, context: &Arc<Context>) {
         control::FEW,
     ));
     tasks.spawn(control::run(
+        "environments",
         world.environments.clone(),
         taken.environments,
         environments::reconcile,
@@ -195,6 +207,7 @@ fn spawn(tasks: &mut JoinSet<()>, taken: Taken, context: &Arc<Context>) {
         control::MANY,
     ));
     tasks.spawn(control::run(
+        "checks",
         world.checks.clone(),
         taken.checks,
         checks::reconcile,

@@ -5,6 +5,7 @@
 
 pub(crate) mod decided;
 
+use crate::metrics::Metrics;
 use futures::{StreamExt as _, stream};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
@@ -12,6 +13,7 @@ use kube::{
     api::DynamicObject,
     runtime::events::{self, Event, EventType, Reporter},
 };
+use std::sync::Arc;
 use tokio::{
     sync::mpsc::{self, Receiver, Sender},
     task::JoinSet,
@@ -33,11 +35,12 @@ const AT_ONCE: usize = 4;
 #[derive(Clone)]
 pub(crate) struct Recorder {
     waiting: Sender<(Event, ObjectReference)>,
+    metrics: Arc<Metrics>,
 }
 
 impl Recorder {
     /// Writes in `tasks` what it is given.
-    pub(crate) fn new(client: Client, tasks: &mut JoinSet<()>) -> Self {
+    pub(crate) fn new(client: Client, metrics: Arc<Metrics>, tasks: &mut JoinSet<()>) -> Self {
         let reporter = Reporter {
             controller: "vouchsafe".to_owned(),
             instance: std::env::var("POD_NAME").ok(),
@@ -45,7 +48,7 @@ impl Recorder {
         let events = events::Recorder::new(client, reporter);
         let (waiting, taken) = mpsc::channel(MAX_WAITING);
         tasks.spawn(write(events, taken));
-        Self { waiting }
+        Self { waiting, metrics }
     }
 
     /// The verdict on a Promotion is another one.
@@ -88,6 +91,7 @@ impl Recorder {
             secondary: None,
         };
         if self.waiting.try_send((event, about)).is_err() {
+            self.metrics.event_dropped();
             tracing::warn!(event = "record", %reason, "an Event was not written: too many wait");
         }
     }

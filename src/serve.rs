@@ -1,11 +1,13 @@
-//! What the operator answers by HTTP: whether it lives and whether it is ready. Nothing about anybody's objects.
+//! What the operator answers by HTTP: whether it lives, whether it is ready, and its metrics. Nothing about anybody's objects.
 //!
-//! Takes an address and what is known of the operator's health; reads nothing of a request but its path, and bounds how long it waits.
+//! Takes an address and what is known of the operator; reads nothing of a request but its path, and bounds how long it waits.
 
+use crate::metrics::{self, Metrics};
 use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
+    header::{CONTENT_TYPE, HeaderValue},
     server::conn::http1,
     service::service_fn,
 };
@@ -59,6 +61,12 @@ impl Health {
     }
 }
 
+/// What is told.
+pub(crate) struct Told {
+    pub(crate) health: Arc<Health>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
 /// Binds an address.
 ///
 /// # Errors
@@ -68,7 +76,8 @@ pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Serves as long as it is polled.
-pub(crate) async fn serve(listener: TcpListener, health: Arc<Health>) {
+pub(crate) async fn serve(listener: TcpListener, told: Told) {
+    let told = Arc::new(told);
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         // Never closed, so a place always comes.
@@ -78,18 +87,18 @@ pub(crate) async fn serve(listener: TcpListener, health: Arc<Health>) {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let health = Arc::clone(&health);
+        let told = Arc::clone(&told);
         tokio::spawn(async move {
             let _place = place;
-            connection(stream, health).await;
+            connection(stream, told).await;
         });
     }
 }
 
 /// One request; whoever breaks it off is not our concern.
-async fn connection(stream: TcpStream, health: Arc<Health>) {
+async fn connection(stream: TcpStream, told: Arc<Told>) {
     let service = service_fn(move |request| {
-        let answer = answer(&request, &health);
+        let answer = answer(&request, &told);
         async move { Ok::<_, Infallible>(answer) }
     });
     let served = http1::Builder::new()
@@ -101,15 +110,26 @@ async fn connection(stream: TcpStream, health: Arc<Health>) {
     drop(tokio::time::timeout(2 * PATIENCE, served).await);
 }
 
-fn answer(request: &Request<Incoming>, health: &Health) -> Response<Full<Bytes>> {
-    let (status, words) = said(request.method(), request.uri().path(), health);
+fn answer(request: &Request<Incoming>, told: &Told) -> Response<Full<Bytes>> {
+    let (method, path) = (request.method(), request.uri().path());
+    if is_read(method) && path == "/metrics" {
+        let mut response = Response::new(Full::new(Bytes::from(told.metrics.text())));
+        let format = HeaderValue::from_static(metrics::CONTENT_TYPE);
+        response.headers_mut().insert(CONTENT_TYPE, format);
+        return response;
+    }
+    let (status, words) = said(method, path, &told.health);
     let mut response = Response::new(Full::new(Bytes::from_static(words.as_bytes())));
     *response.status_mut() = status;
     response
 }
 
+fn is_read(method: &Method) -> bool {
+    [Method::GET, Method::HEAD].contains(method)
+}
+
 fn said(method: &Method, path: &str, health: &Health) -> (StatusCode, &'static str) {
-    if ![Method::GET, Method::HEAD].contains(method) {
+    if !is_read(method) {
         return (StatusCode::METHOD_NOT_ALLOWED, "only GET");
     }
     match path {
@@ -118,7 +138,7 @@ fn said(method: &Method, path: &str, health: &Health) -> (StatusCode, &'static s
             None => (StatusCode::OK, "ok"),
             Some(obstacle) => (StatusCode::SERVICE_UNAVAILABLE, obstacle),
         },
-        _ => (StatusCode::NOT_FOUND, "there are /healthz and /readyz"),
+        _ => (StatusCode::NOT_FOUND, "there are /healthz, /readyz and /metrics"),
     }
 }
 

@@ -21,6 +21,7 @@ mod kinds;
 mod latency;
 mod ledgers;
 mod lifecycle;
+mod metrics;
 mod offline;
 mod one_release;
 mod operator;
@@ -78,6 +79,7 @@ pub fn all() -> Vec<Case> {
         kinds::cases(),
         latency::cases(),
         ledgers::cases(),
+        metrics::cases(),
         lifecycle::cases(),
         offline::cases(),
         one_release::cases(),

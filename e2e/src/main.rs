@@ -93,6 +93,7 @@ async fn run(args: Args) -> Result<ExitCode> {
         Command::Tools => {
             let tools = Tools::prepare(&Tool::ALL, building)?;
             Tools::gitops(building)?;
+            Tools::metrics(building)?;
             println!("{}", tools.folder().display());
         }
         Command::Cluster => {

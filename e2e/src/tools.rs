@@ -1,6 +1,6 @@
 //! The Go programs that the cluster, the suite and the demo run.
 //!
-//! Takes the Go modules in `e2e/cluster` and `e2e/gitops`, which pin each of them; gives paths of programs that exist. What is built lies outside the
+//! Takes the Go modules in `e2e/cluster`, `e2e/gitops` and `e2e/metrics`, which pin each of them; gives paths of programs that exist. What is built lies outside the
 //! checkout, under `$VOUCHSAFE_CACHE` or `~/.cache/vouchsafe`, in a folder named by what decides the bytes: a changed `go.mod` is
 //! another folder, and an old one is never run by mistake. Downloads nothing but Go modules.
 
@@ -42,6 +42,8 @@ pub enum Tool {
     Crane,
     /// Judges objects as Argo CD and Flux do; from a module of its own, because their dependencies are not those of the rest.
     Gitops,
+    /// Reads metrics and asks them PromQL, as Prometheus does; from a module of its own as well.
+    Metrics,
 }
 
 impl Tool {
@@ -82,13 +84,14 @@ impl Tool {
             Self::Agent => "agent",
             Self::Crane => "crane",
             Self::Gitops => "gitops",
+            Self::Metrics => "metrics",
         }
     }
 
     /// The Go package that it is built from.
     const fn package(self) -> &'static str {
         match self {
-            Self::Cluster | Self::Gitops => ".",
+            Self::Cluster | Self::Gitops | Self::Metrics => ".",
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
             Self::Kwok => "sigs.k8s.io/kwok/cmd/kwok",
             Self::Kustomize => "sigs.k8s.io/kustomize/kustomize/v5",
@@ -152,10 +155,15 @@ impl Tools {
     /// # Errors
     /// As [`Self::prepare`].
     pub fn gitops(progress: Progress) -> Result<PathBuf> {
-        let module = module_folder("gitops")?;
-        let folder = cache_root()?.join("bin").join(cache::key(&module, &cache::GITOPS)?);
-        build::all(&module, &folder, &[Tool::Gitops], progress)?;
-        Ok(folder.join(Tool::Gitops.file()))
+        alone(Tool::Gitops, &cache::GITOPS, progress)
+    }
+
+    /// The same of [`Tool::Metrics`].
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn metrics(progress: Progress) -> Result<PathBuf> {
+        alone(Tool::Metrics, &cache::METRICS, progress)
     }
 
     /// The path of a program by its usual name: a [`Tool`]'s file, or one of those inside the cluster's.
@@ -196,6 +204,14 @@ impl Tools {
             .into_iter()
             .chain(std::iter::once(self.folder.as_path()))
     }
+}
+
+/// A program from a module of its own, which has its name.
+fn alone(tool: Tool, sources: &[&str], progress: Progress) -> Result<PathBuf> {
+    let module = module_folder(tool.file())?;
+    let folder = cache_root()?.join("bin").join(cache::key(&module, sources)?);
+    build::all(&module, &folder, &[tool], progress)?;
+    Ok(folder.join(tool.file()))
 }
 
 /// A Go module, found from the crate's own place in the checkout.

@@ -31,7 +31,7 @@ use serde_json::json;
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use vouchsafe_api::environment::Enforcement;
 use vouchsafe_core::clearance::Plan;
@@ -88,7 +88,7 @@ pub(crate) async fn reconcile(
     namespace: Arc<PartialObjectMeta<Namespace>>,
     context: Arc<Context>,
 ) -> Result<Action, Error> {
-    let name = namespace.name_any();
+    let (name, begun) = (namespace.name_any(), Instant::now());
     if namespace.metadata.deletion_timestamp.is_some() || name == context.settings.probe_namespace {
         return Ok(Action::await_change());
     }
@@ -120,6 +120,8 @@ pub(crate) async fn reconcile(
     context.ledgers.reached(&name);
     enforce(&context, &namespace, environment.spec.enforcement).await?;
     release::all(&context, &released).await?;
+    let opened = released.pods.len() + released.jobs.len();
+    context.metrics.opened(opened, begun.elapsed());
     Ok(Action::requeue(
         view.ends().map_or(RESYNC, |end| until(end).min(RESYNC)),
     ))

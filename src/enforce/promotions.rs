@@ -11,8 +11,14 @@ pub(crate) use self::compiled::Compiled;
 use super::{Context, Error, facts, now, until, write};
 use crate::record::decided;
 use kube::{Api, ResourceExt, runtime::controller::Action};
-use std::{sync::Arc, time::Duration};
-use vouchsafe_api::{Promotion, lower};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use vouchsafe_api::{
+    Promotion, lower,
+    promotion::status::{PromotionStatus, Verdict},
+};
 use vouchsafe_core::{
     decision::{CompiledPolicy, Decision, PreparedRelease, Release},
     surface::Surface,
@@ -44,9 +50,25 @@ pub(crate) async fn reconcile(promotion: Arc<Promotion>, context: Arc<Context>) 
         }
         if previous.verdict != next.verdict {
             context.recorder.verdict(&promotion, &next);
+            waited(&promotion, &previous, &context, now);
         }
     }
     Ok(Action::requeue(review.map_or(RESYNC, |at| until(at).min(RESYNC))))
+}
+
+/// Measures for how long the release waited, now that it does not any more, or for others.
+fn waited(promotion: &Promotion, previous: &PromotionStatus, context: &Context, now: jiff::Timestamp) {
+    let (environment, since) = (&promotion.spec.environment, previous.history.first());
+    let (Some(since), Some(_)) = (since, context.world.environment(environment)) else {
+        return;
+    };
+    let whom = match previous.verdict {
+        Some(Verdict::Waiting) => "machines",
+        Some(Verdict::AwaitingApproval) => "people",
+        _ => return,
+    };
+    let seconds = now.duration_since(since.at).as_secs_f64();
+    context.metrics.waited(environment, whom, seconds.max(0.0));
 }
 
 /// A decision and what it was made from.
@@ -126,7 +148,11 @@ async fn judge(promotion: &Promotion, context: &Context, now: jiff::Timestamp) -
         agent: &promotion.spec.agent,
         surface: &surface,
     });
+    let begun = Instant::now();
     let decision = policy.decide(&release, &facts, now);
+    context
+        .metrics
+        .decided(asked, decision.verdict.as_str(), begun.elapsed());
     let facts_digest = vouchsafe_core::digest::Digest::of_json(&serde_json::to_value(&facts).unwrap_or_default());
     Ok(Judged {
         policy,

@@ -4,6 +4,7 @@
 //! namespace has few requests under way at a time, so that a registry that hangs delays nobody else.
 
 use super::change::Change;
+use crate::metrics::Metrics;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -43,6 +44,7 @@ pub(crate) struct Signatures {
     known: Mutex<HashMap<String, HashMap<Key, Entry>>>,
     slots: Mutex<HashMap<String, Arc<Semaphore>>>,
     changes: UnboundedSender<Change>,
+    metrics: Arc<Metrics>,
 }
 
 /// What a registry said of one image.
@@ -78,13 +80,19 @@ struct Question {
 }
 
 impl Signatures {
-    pub(crate) fn new(registry: Client, credentials: Credentials, changes: UnboundedSender<Change>) -> Self {
+    pub(crate) fn new(
+        registry: Client,
+        credentials: Credentials,
+        changes: UnboundedSender<Change>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             registry,
             credentials,
             known: Mutex::default(),
             slots: Mutex::default(),
             changes,
+            metrics,
         }
     }
 
@@ -158,13 +166,16 @@ impl Signatures {
         loop {
             let report = {
                 let Ok(_slot) = slots.acquire().await else { return };
-                image_signatures(
+                let begun = Instant::now();
+                let report = image_signatures(
                     &self.registry,
                     &question.image,
                     &self.credentials,
                     &question.authorities,
                 )
-                .await
+                .await;
+                self.metrics.registry_asked(word(report.state), begun.elapsed());
+                report
             };
             let retry_after = report.retry_after.unwrap_or_default();
             let settled = report.complete && report.state == signature::SignatureState::Verified;
@@ -205,6 +216,15 @@ impl Signatures {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let of_namespace = slots.entry(namespace.to_owned());
         Arc::clone(of_namespace.or_insert_with(|| Arc::new(Semaphore::new(PER_NAMESPACE))))
+    }
+}
+
+/// A state as a label of a metric.
+fn word(state: signature::SignatureState) -> &'static str {
+    match state {
+        signature::SignatureState::Verified => "verified",
+        signature::SignatureState::NotSigned => "not_signed",
+        signature::SignatureState::CannotTell => "cannot_tell",
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct OperatorArgs {
     /// The namespace in which the operator probes its own gate.
     #[arg(long, default_value = "vouchsafe-probe", env = "VOUCHSAFE_PROBE_NAMESPACE")]
     probe_namespace: String,
-    /// Where /healthz and /readyz are answered.
+    /// Where /healthz, /readyz and /metrics are answered.
     #[arg(long, default_value = "[::]:8080", env = "VOUCHSAFE_LISTEN", value_name = "ADDRESS")]
     listen: SocketAddr,
     /// The operator's own namespace, where its Lease is.

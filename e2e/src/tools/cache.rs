@@ -10,6 +10,9 @@ pub(super) const CLUSTER: [&str; 5] = ["go.mod", "go.sum", "main.go", "node/main
 /// The same of the module `gitops`.
 pub(super) const GITOPS: [&str; 5] = ["go.mod", "go.sum", "main.go", "act.go", "engines.go"];
 
+/// The same of the module `metrics`.
+pub(super) const METRICS: [&str; 3] = ["go.mod", "go.sum", "main.go"];
+
 /// The folder for everything that may be deleted at any time: `$VOUCHSAFE_CACHE`, else `~/.cache/vouchsafe`.
 ///
 /// # Errors
