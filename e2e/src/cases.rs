@@ -31,6 +31,8 @@ mod real_node;
 mod registries;
 mod replicas;
 mod reports;
+mod rights;
+mod roles;
 mod rollout;
 mod sidecars;
 mod soak;
@@ -89,6 +91,8 @@ pub fn all() -> Vec<Case> {
         registries::cases(),
         replicas::cases(),
         reports::cases(),
+        rights::cases(),
+        roles::cases(),
         rollout::cases(),
         sidecars::cases(),
         soak::cases(),

@@ -65,7 +65,7 @@ pub fn called(object: &Value) -> String {
 /// # Errors
 /// When helm fails, or the kinds are not served.
 pub async fn install(cluster: &Cluster) -> Result<()> {
-    install_with(cluster, &["--set", "replicas=0"]).await
+    install_with(cluster, &["--set", "replicas=0", "--set", "roles.approvers={security}"]).await
 }
 
 /// The same with other values.

@@ -23,6 +23,7 @@ use kube::{
 };
 use plane::{Nodes, Plane};
 use std::{
+    io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -215,6 +216,22 @@ impl Cluster {
     pub async fn restart_api_server(&self) -> Result<()> {
         self.kill(Component::ApiServer)?;
         self.launch(Component::ApiServer).await
+    }
+
+    /// What the operator asked of the API server, as audit events, one a line: what was written from this place on, and where it ends.
+    ///
+    /// # Errors
+    /// When the cluster is not ours, or nothing was written.
+    pub fn audit_log(&self, from: u64) -> Result<(String, u64)> {
+        self.plane()?;
+        let path = self.work.path(plane::AUDIT_LOG);
+        let told = || format!("cannot read `{}`", path.display());
+        let mut file = std::fs::File::open(&path).with_context(told)?;
+        file.seek(SeekFrom::Start(from)).with_context(told)?;
+        let mut written = Vec::new();
+        file.read_to_end(&mut written).with_context(told)?;
+        let end = from.saturating_add(u64::try_from(written.len()).unwrap_or_default());
+        Ok((String::from_utf8_lossy(&written).into_owned(), end))
     }
 
     /// The programs that go with this cluster.

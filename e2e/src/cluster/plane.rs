@@ -90,6 +90,16 @@ impl Component {
 
 /// The API server's own Service: the first address of its range.
 const SERVICE: &str = "10.96.0.1";
+/// Where the API server writes what the operator asked of it, from the run's folder.
+pub(super) const AUDIT_LOG: &str = "logs/audit.log";
+/// What is written: of each request of the operator, what it was and by which right it was allowed.
+const AUDIT: &str = "apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: Metadata, users: ['system:serviceaccount:vouchsafe-system:vouchsafe']}
+- {level: None}
+";
 /// Requests a second that a controller may make: enough for many cases side by side.
 const QPS: &str = "--kube-api-qps=500";
 /// The same, for a moment.
@@ -125,6 +135,7 @@ impl Plane {
         };
         write_keys(&authority, work.folder())?;
         write_kubeconfigs(nodes, &authority, &server, work.folder())?;
+        std::fs::write(work.path("audit.yaml"), AUDIT).context("cannot write the audit policy")?;
         let mut programs = BTreeMap::new();
         for component in Component::of(nodes).iter().copied() {
             let args = match component {
@@ -325,6 +336,11 @@ fn api_server(nodes: Nodes, folder: &Path, store: u16, port: u16) -> Vec<String>
         "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
         "--allow-privileged=true".to_owned(),
         "--profiling=false".to_owned(),
+        format!("--audit-policy-file={}", file(folder, "audit.yaml")),
+        format!("--audit-log-path={}", file(folder, AUDIT_LOG)),
+        "--audit-log-mode=batch".to_owned(),
+        "--audit-log-maxsize=2000".to_owned(),
+        "--audit-log-batch-max-wait=1s".to_owned(),
     ];
     common.into_iter().chain(reached).collect()
 }

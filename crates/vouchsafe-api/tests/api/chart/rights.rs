@@ -1,4 +1,4 @@
-//! What the operator may do, rule by rule, with the reason.
+//! What the operator may do, rule by rule, with the reason. The suite shows, from the API server's audit log, that each is used.
 
 use super::text;
 use regex::Regex;
@@ -130,7 +130,7 @@ const RULES: &[(&str, &str, &str, &str, &str)] = &[
         "Role/vouchsafe-probe",
         "vouchsafe.dev",
         "clearances",
-        "create patch",
+        "patch",
         "the ledger whose being read is tried, by server-side apply",
     ),
 ];
