@@ -21,8 +21,9 @@ test: ## Run everything that a change must pass
 check: build ## Check format, lints, documentation and dependencies
 	@$(TARGET)/e2e check
 
-generate: ## Write the generated files anew: CRDs, chart, help
+generate: build ## Write the generated files anew: CRDs, chart, help, install.yaml
 	@UPDATE=1 $(CARGO) test --workspace --quiet
+	@$(TARGET)/e2e generate
 
 e2e: build ## Run the suite alone; CASES="D01 drain" for some of it
 	@$(TARGET)/e2e suite $(CASES)

@@ -21,6 +21,7 @@ mod kinds;
 mod latency;
 mod ledgers;
 mod lifecycle;
+mod manifest;
 mod metrics;
 mod offline;
 mod one_release;
@@ -81,6 +82,7 @@ pub fn all() -> Vec<Case> {
         kinds::cases(),
         latency::cases(),
         ledgers::cases(),
+        manifest::cases(),
         metrics::cases(),
         lifecycle::cases(),
         offline::cases(),

@@ -91,7 +91,11 @@ pub async fn install_with(cluster: &Cluster, values: &[&str]) -> Result<()> {
     await_kinds(cluster).await
 }
 
-async fn await_kinds(cluster: &Cluster) -> Result<()> {
+/// Waits until the API server serves the kinds, whoever brought them.
+///
+/// # Errors
+/// When it does not.
+pub async fn await_kinds(cluster: &Cluster) -> Result<()> {
     let api: Api<CustomResourceDefinition> = Api::all(cluster.admin().client.clone());
     until("the chart's kinds to be served", || async {
         let found = api.list(&ListParams::default()).await?.items;

@@ -24,6 +24,7 @@ pub mod images;
 pub mod injector;
 pub mod isolated;
 pub mod kubeconfig;
+pub mod manifest;
 pub mod metrics;
 pub mod on_node;
 pub mod operator;

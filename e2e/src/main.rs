@@ -8,7 +8,7 @@ use vouchsafe_e2e::{
     bench, checkout, checks,
     cluster::Cluster,
     counts::Counts,
-    demo, everything, isolated, on_node,
+    demo, everything, isolated, manifest, on_node,
     tools::{Tool, Tools},
     work::Work,
 };
@@ -42,6 +42,8 @@ enum Command {
     },
     /// Checks format, lints, documentation and dependencies
     Check,
+    /// Writes deploy/install/install.yaml anew, from the chart
+    Generate,
     /// Runs everything that a change must pass: tests, checks, suite
     Test {
         /// Cases that run at the same time
@@ -120,6 +122,10 @@ async fn run(args: Args) -> Result<ExitCode> {
             return Ok(close(report.counts()));
         }
         Command::Node { filter } => return Ok(close(on_node::run(&filter, building).await?)),
+        Command::Generate => {
+            let tools = Tools::prepare(&[Tool::Helm], building)?;
+            println!("{}", manifest::write(&tools).await?.display());
+        }
         Command::Check => return Ok(close(checks::run(checkout()).await?)),
         Command::Test { width } => return Ok(close(everything::run(checkout(), width, building).await)),
     }

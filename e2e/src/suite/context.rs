@@ -14,7 +14,7 @@ use crate::{
     users::User,
     work::Work,
 };
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client,
@@ -256,6 +256,15 @@ impl Context {
     pub async fn chart(&self) -> Result<()> {
         let install = || chart::install(self.cluster());
         self.world.chart.get_or_try_init(install).await.copied()
+    }
+
+    /// Installs what the chart brings by another way, where nothing was installed: on a cluster of its own.
+    ///
+    /// # Errors
+    /// When it cannot be installed, or the chart already was.
+    pub async fn chart_by(&self, install: impl Future<Output = Result<()>>) -> Result<()> {
+        ensure!(!self.world.chart.initialized(), "the chart is installed");
+        self.world.chart.get_or_try_init(|| install).await.copied()
     }
 
     /// The operator of the installed chart, running; the first case that asks starts it. Only a case that runs alone may kill it,

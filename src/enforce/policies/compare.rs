@@ -1,7 +1,7 @@
 //! What is installed beside what is shipped: specs, as a whole, once each has what the API server fills in.
 //!
 //! Takes both; gives the names of what is missing, is another, or binds a policy of ours without being ours. Labels, annotations, managed
-//! fields and status mean nothing. A field that nobody knows is a difference.
+//! fields and status mean nothing, nor does how many line breaks part two lines of CEL. A field that nobody knows is a difference.
 
 use super::Shipped;
 use crate::observe::policies::Name;
@@ -96,6 +96,7 @@ pub(super) fn compare(shipped: &Shipped, installed: &BTreeMap<Name, Value>) -> C
 /// With the defaults of `admissionregistration.k8s.io/v1` filled in, as the API server does it.
 fn filled(spec: &Value) -> Value {
     let mut spec = spec.clone();
+    one_break(&mut spec);
     let Some(fields) = spec.as_object_mut() else {
         return spec;
     };
@@ -115,6 +116,20 @@ fn filled(spec: &Value) -> Value {
         }
     }
     spec
+}
+
+/// Between two lines one line break and no blanks: kustomize writes one more where a line of folded text is set in. To CEL it is the same, as
+/// no text of ours goes over several lines; what was one line stays one line, so that nothing can become a comment.
+fn one_break(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains('\n') => {
+            let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+            *text = lines.join("\n");
+        }
+        Value::Array(items) => items.iter_mut().for_each(one_break),
+        Value::Object(fields) => fields.values_mut().for_each(one_break),
+        _ => {}
+    }
 }
 
 fn default(fields: &mut Map<String, Value>, name: &str, value: Value) {
@@ -173,6 +188,33 @@ mod tests {
         assert_eq!(pods["matchConstraints"]["objectSelector"], json!({}));
         assert_eq!(pods["matchConstraints"]["resourceRules"][0]["scope"], "*");
         assert_eq!(filled(&json!({"policyName": "any"})), json!({"policyName": "any"}));
+    }
+
+    #[test]
+    fn more_line_breaks_are_no_difference_and_fewer_or_others_are() {
+        let lines = "/variables/2/expression";
+        let text = shipped().specs[&pods()]
+            .pointer(lines)
+            .unwrap()
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(text.contains("\n  ?"), "{text}");
+        let with = |changed: String| with(&pods(), lines, json!(changed)).state();
+        assert_eq!(with(text.replace('\n', "\n\n \t")), InstalledPolicies::Current);
+        for changed in [
+            text.replace('\n', " "),
+            text.replacen(' ', "\n", 1),
+            text.replacen('\n', "//\n", 1),
+            text.replacen('\n', "\n//", 1),
+        ] {
+            assert_eq!(with(changed), InstalledPolicies::Changed);
+        }
+        // In a text over several lines they would mean something.
+        for spec in shipped().specs.values() {
+            let spec = spec.to_string();
+            assert!(!spec.contains("\'\'\'") && !spec.contains(r#"\"\"\""#), "{spec}");
+        }
     }
 
     #[test]
