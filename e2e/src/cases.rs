@@ -1,6 +1,7 @@
 //! What is shown, each module one part of it.
 
 mod access;
+mod adoption;
 mod api_server;
 mod bad_input;
 mod changes;
@@ -63,6 +64,7 @@ pub fn on_node() -> Vec<Case> {
 pub fn all() -> Vec<Case> {
     [
         access::cases(),
+        adoption::cases(),
         api_server::cases(),
         bad_input::cases(),
         changes::cases(),

@@ -34,6 +34,7 @@ pub struct Case {
     /// What it shows, in a few words.
     pub name: &'static str,
     alone: bool,
+    on_request: bool,
     patience: Duration,
     body: Body,
 }
@@ -49,6 +50,7 @@ impl Case {
             numbers,
             name,
             alone: false,
+            on_request: false,
             patience: PATIENCE,
             body: Arc::new(move |context| Box::pin(body(context))),
         }
@@ -58,6 +60,13 @@ impl Case {
     #[must_use]
     pub fn alone(mut self) -> Self {
         self.alone = true;
+        self
+    }
+
+    /// Runs it only when somebody asks for it: a measure that takes long.
+    #[must_use]
+    pub fn on_request(mut self) -> Self {
+        self.on_request = true;
         self
     }
 

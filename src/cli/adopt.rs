@@ -2,8 +2,11 @@
 //!
 //! Takes workloads of a cluster or of manifests; gives YAML with comments. What it guesses is marked, what it cannot know is asked for.
 
+mod all;
 mod guess;
+mod names;
 mod words;
+mod write;
 
 use super::{
     Advice, Ended, Failure,
@@ -21,25 +24,39 @@ use k8s_openapi::api::{
     core::v1::{ConfigMap, Pod},
 };
 use serde_json::Value;
+use std::{io, path::PathBuf};
 use vouchsafe_core::surface::{ConfigObject, Objects, pod_template};
 
-/// Write an Agent for workloads that are there already.
+/// Write an Agent for workloads that are there already, or one for every workload that no Agent names.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  kubectl vouchsafe adopt deployment/refund-triage -n support-dev > agent.yaml")]
+#[command(
+    after_help = "Example:\n  kubectl vouchsafe adopt deployment/refund-triage -n support-dev > agent.yaml\n  kubectl vouchsafe adopt -n support-dev --all --team support -o agents/support-dev"
+)]
 pub(crate) struct AdoptArgs {
-    /// Workloads of the cluster, as KIND/NAME.
+    /// Workloads of the cluster, as KIND/NAME: one Agent for all of them.
     #[arg(
         value_name = "KIND/NAME",
-        required_unless_present = "filename",
-        conflicts_with = "filename"
+        required_unless_present_any = ["filename", "all"],
+        conflicts_with_all = ["filename", "all"]
     )]
     workloads: Vec<String>,
     /// Manifests that hold the workloads: a file, a folder, or - for standard input.
     #[arg(short, long = "filename", value_name = "PLACE")]
     filename: Vec<String>,
+    /// An Agent for each workload of the namespace, or of the manifests, that no Agent names yet. What belongs to another workload is
+    /// part of that; what cannot be described (hooks, static pods, what has ended) is told on standard error.
+    #[arg(long, conflicts_with = "name")]
+    all: bool,
+    /// Write each Agent into a file NAME.yaml of this folder, for Git, and leave files that are there already; without it everything is
+    /// printed as one stream of YAML documents.
+    #[arg(short, long, value_name = "FOLDER")]
+    output_dir: Option<PathBuf>,
     /// The Agent's name; that of the first workload when left out.
     #[arg(long)]
     name: Option<String>,
+    /// The team that answers for it; else there is a TODO.
+    #[arg(long)]
+    team: Option<String>,
     #[command(flatten)]
     cluster: ClusterArgs,
 }
@@ -53,6 +70,14 @@ pub(crate) enum AdoptError {
     /// No workloads.
     #[error("there are no workloads in the manifests")]
     Nothing,
+    /// A file cannot be written.
+    #[error("`{file}` cannot be written")]
+    Write {
+        /// The file.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
 }
 
 impl Advice for AdoptError {
@@ -62,12 +87,16 @@ impl Advice for AdoptError {
             Self::Nothing => {
                 "give rendered manifests with a Deployment, StatefulSet, DaemonSet, Job, CronJob or Pod".to_owned()
             }
+            Self::Write { .. } => "name a folder that can be written to".to_owned(),
         }
     }
 }
 
 /// Writes it.
 pub(crate) fn run(args: &AdoptArgs, screen: &mut Screen) -> Result<Ended, Failure> {
+    if args.all {
+        return all::run(args, screen);
+    }
     let (objects, configuration) = if args.filename.is_empty() {
         super::wait(of_cluster(args))??
     } else {
@@ -78,12 +107,14 @@ pub(crate) fn run(args: &AdoptArgs, screen: &mut Screen) -> Result<Ended, Failur
     };
     let name = args.name.clone().unwrap_or_else(|| name_of(first).to_owned());
     let mut guess = Guess::new(name);
+    guess.team.clone_from(&args.team);
     let several = objects.len() > 1;
     for object in &objects {
         let role = if several { name_of(object) } else { "server" };
         guess.add(role, object, &configuration);
     }
-    screen.document(&words::manifest(&guess));
+    guess.keep_what_is_free(&objects, &configuration);
+    write::all(&[guess], args.output_dir.as_deref(), screen)?;
     Ok(Ended::Well)
 }
 

@@ -111,6 +111,19 @@ impl Cluster {
         found.map_err(|error| ClusterError::of::<K>("get", name, "", error))
     }
 
+    /// All objects of a kind that belongs to no namespace, by name.
+    pub(crate) async fn list_global<K>(&self) -> Result<Vec<K>, ClusterError>
+    where
+        K: Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope> + Clone + Debug + DeserializeOwned,
+    {
+        let listed = Api::<K>::all(self.client.clone()).list(&ListParams::default()).await;
+        let mut all = listed
+            .map_err(|error| ClusterError::of::<K>("list", "", "", error))?
+            .items;
+        all.sort_by_key(kube::ResourceExt::name_any);
+        Ok(all)
+    }
+
     /// The selected objects of the namespace, or of all namespaces, in order of namespace and name.
     pub(crate) async fn list<K: Kind>(&self, everywhere: bool, select: &Select) -> Result<Vec<K>, ClusterError> {
         let api = if everywhere {

@@ -1,4 +1,6 @@
-//! `status`: which releases of which agents are in, and which wait for what.
+//! `status`: which releases of which agents are in, and which wait for what; and what nobody has declared yet.
+
+mod namespaces;
 
 use super::{
     Ended, Failure,
@@ -17,12 +19,12 @@ use vouchsafe_api::{Agent, Promotion, promotion::status::Verdict};
 
 /// Show agents, their releases and what these wait for.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  kubectl vouchsafe status -n support-prod")]
+#[command(after_help = "Example:\n  kubectl vouchsafe status -n support-prod\n  kubectl vouchsafe status -A")]
 pub(crate) struct StatusArgs {
     /// Only this agent, with releases of the past.
     #[arg(value_name = "AGENT")]
     agent: Option<String>,
-    /// In all namespaces.
+    /// In all namespaces; and of each that is governed how much is undeclared, and how many pods would be held where an environment observes.
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     all_namespaces: bool,
     /// How to print it: text or json.
@@ -47,8 +49,19 @@ async fn listed(args: &StatusArgs, screen: &mut Screen) -> Result<Ended, Failure
     let promotions: Vec<Promotion> = cluster.list(args.all_namespaces, &select).await?;
     agents.retain(|agent| args.agent.as_ref().is_none_or(|name| agent.name_any() == *name));
     let rows = rows(&agents, &promotions, args.agent.is_some());
+    let only = (!args.all_namespaces).then_some(cluster.namespace.as_str());
+    let governed = match args.agent {
+        None => namespaces::find(&cluster, only).await?,
+        Some(_) => Vec::new(),
+    };
+    if args.output == Output::Text && args.all_namespaces {
+        namespaces::print(&governed, screen);
+    }
     match args.output {
-        Output::Json => screen.json(&json!({"releases": rows.iter().map(Row::as_json).collect::<Vec<_>>()})),
+        Output::Json => screen.json(&json!({
+            "namespaces": governed.iter().map(namespaces::Governed::as_json).collect::<Vec<_>>(),
+            "releases": rows.iter().map(Row::as_json).collect::<Vec<_>>(),
+        })),
         Output::Text if rows.is_empty() => {
             let place = if args.all_namespaces {
                 "any namespace".to_owned()
@@ -58,6 +71,9 @@ async fn listed(args: &StatusArgs, screen: &mut Screen) -> Result<Ended, Failure
             screen.line(&format!("No agents in {place}."));
         }
         Output::Text => print(&rows, args.all_namespaces, screen),
+    }
+    if args.output == Output::Text && !args.all_namespaces {
+        governed.iter().for_each(|governed| governed.tell(screen));
     }
     Ok(Ended::Well)
 }

@@ -24,6 +24,8 @@ const MAX_NAMESPACES: usize = 1024;
 const PROBE: Duration = Duration::from_secs(30);
 /// The same while policies differ: what the API server does with those that are left shows a moment later.
 const PROBE_AGAIN: Duration = Duration::from_secs(5);
+/// The same while the numbers of its namespaces change.
+const COUNT_AGAIN: Duration = Duration::from_secs(3);
 
 /// Looks at one environment.
 pub(crate) async fn reconcile(environment: Arc<Environment>, context: Arc<Context>) -> Result<Action, Error> {
@@ -52,6 +54,7 @@ pub(crate) async fn reconcile(environment: Arc<Environment>, context: Arc<Contex
         conditions: conditions.unwrap_or_else(|| previous.conditions.clone()),
         ..counts(&environment.name_any(), &previous.names, &context)
     };
+    let changing = status.namespaces != previous.namespaces;
     if status != previous {
         let api = Api::<Environment>::all(context.world.client.clone());
         write::status(&api, environment.as_ref(), MANAGER, &status).await?;
@@ -68,7 +71,7 @@ pub(crate) async fn reconcile(environment: Arc<Environment>, context: Arc<Contex
     } else {
         PROBE_AGAIN
     };
-    Ok(Action::requeue(again))
+    Ok(Action::requeue(if changing { again.min(COUNT_AGAIN) } else { again }))
 }
 
 /// Whether something differs that did not.

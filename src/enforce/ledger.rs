@@ -51,6 +51,7 @@ pub(crate) struct Ledgers {
     pub(super) left_out: dropped::LeftOut,
     reached: Mutex<HashSet<String>>,
     told: Mutex<HashMap<String, String>>,
+    looked_at: grandfather::LookedAt,
     /// What namespaces have beside what is cleared.
     pub(crate) surveys: survey::Surveys,
 }

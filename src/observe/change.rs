@@ -44,6 +44,8 @@ pub(crate) enum Change {
     Evidence { subject: String },
     /// What is known of a Promotion: an Approval, a Waiver, or that the ledger cannot hold it.
     Word { promotion: String },
+    /// How much there is in a namespace of an Environment.
+    Counted { environment: String },
     /// A ledger.
     Clearance { namespace: String },
     /// What registries said of an image.
@@ -151,6 +153,7 @@ fn wake(world: &World, queues: &Queues, change: Change) {
         }
         Change::Evidence { subject } => promotions(world, queues, |promotion| concerns(promotion, &subject)),
         Change::Word { promotion } => promotions(world, queues, |other| other.name_any() == promotion),
+        Change::Counted { environment } => queues.environment(&environment),
         Change::Clearance { namespace } => queues.ledger(&namespace),
         Change::Signature { digest } => promotions(world, queues, |promotion| concerns(promotion, &digest)),
         Change::Policies => {

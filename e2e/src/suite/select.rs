@@ -3,14 +3,14 @@
 use super::Case;
 use anyhow::{Result, bail};
 
-/// The cases of which a number is one of the filter's words, or whose name contains one. Without a filter, all.
+/// The cases of which a number is one of the filter's words, or whose name contains one. Without a filter, all but those that run on request.
 ///
 /// # Errors
 /// When no case is left: a run of nothing shows nothing.
 pub fn select(cases: Vec<Case>, filter: &[String]) -> Result<Vec<Case>> {
     let wanted: Vec<Case> = cases
         .into_iter()
-        .filter(|case| filter.is_empty() || filter.iter().any(|word| matches(case, word)))
+        .filter(|case| filter.is_empty() && !case.on_request || filter.iter().any(|word| matches(case, word)))
         .collect();
     if wanted.is_empty() {
         bail!("no case matches `{}`", filter.join(" "));
@@ -33,6 +33,7 @@ mod tests {
             Case::new(&["D01", "D06"], "an init container", async |_| Ok(())),
             Case::new(&["D11"], "a label", async |_| Ok(())),
             Case::new(&[], "the Cluster is up", async |_| Ok(())),
+            Case::new(&[], "a long measure", async |_| Ok(())).on_request(),
         ]
     }
 
@@ -40,6 +41,7 @@ mod tests {
     fn by_number_or_by_words() {
         for (filter, names) in [
             (&[][..], &["an init container", "a label", "the Cluster is up"][..]),
+            (&["measure"], &["a long measure"]),
             (&["d06"], &["an init container"]),
             (&["D1"], &[]),
             (&["cluster", "D11"], &["a label", "the Cluster is up"]),

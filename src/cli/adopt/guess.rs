@@ -3,7 +3,9 @@
 use crate::cli::manifests::word;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use vouchsafe_core::surface::{Objects, names_a_model, pod_template};
+use vouchsafe_core::surface::{
+    Binding, Declaration, Objects, ProblemReason, Prompt, Workload, names_a_model, pod_template, resolve,
+};
 
 /// Words in a file's name that tell of a prompt.
 const PROMPTS: &[&str] = &["prompt", "system", "instruction", "persona"];
@@ -23,6 +25,10 @@ pub(super) struct Place {
 #[derive(Debug, Default)]
 pub(super) struct Guess {
     pub(super) name: String,
+    /// Where, when that is to be written.
+    pub(super) namespace: Option<String>,
+    /// Who answers for it, when that is known.
+    pub(super) team: Option<String>,
     /// Role, API version, kind and name.
     pub(super) workloads: Vec<[String; 4]>,
     pub(super) models: Vec<(String, Place)>,
@@ -70,7 +76,52 @@ impl Guess {
         }
     }
 
+    /// Takes out what is not free to differ (a proxy, a value that a command uses, a Secret over code): such a value stays as it is.
+    pub(super) fn keep_what_is_free(&mut self, objects: &[Value], configuration: &Objects) {
+        let workload = |(object, [role, ..]): (&Value, &[String; 4])| Workload {
+            role: role.clone(),
+            object: object.clone(),
+        };
+        let workloads: Vec<_> = objects.iter().zip(&self.workloads).map(workload).collect();
+        let declared = Declaration {
+            prompts: self.prompts.iter().map(prompt).collect(),
+            ..Declaration::default()
+        };
+        let free = |binding: Binding| {
+            let declaration = Declaration {
+                bindings: vec![binding],
+                ..declared.clone()
+            };
+            let found = resolve(&declaration, &workloads, configuration).problems;
+            let of_binding = |reason| {
+                matches!(
+                    reason,
+                    ProblemReason::BindingNotFree | ProblemReason::BindingOutOfPattern
+                )
+            };
+            !found.iter().any(|problem| of_binding(problem.reason))
+        };
+        self.endpoints.retain(|name, (variable, value)| {
+            free(Binding {
+                name: name.clone(),
+                env: Some(variable.clone()),
+                pattern: Some(pattern(value)),
+                ..Binding::default()
+            })
+        });
+        self.secrets.retain(|name, path| {
+            free(Binding {
+                name: name.clone(),
+                secret_mount: Some(path.clone()),
+                ..Binding::default()
+            })
+        });
+    }
+
     fn variable(&mut self, name: &str, value: &str, here: &dyn Fn(&str) -> Place) {
+        if plain(name).is_empty() {
+            return;
+        }
         let endpoint = value.starts_with("http://") || value.starts_with("https://");
         if endpoint {
             let found = (name.to_owned(), value.to_owned());
@@ -108,6 +159,23 @@ impl Guess {
             }
         }
     }
+}
+
+fn prompt((name, place): &(String, Place)) -> Prompt {
+    Prompt {
+        name: name.clone(),
+        place: vouchsafe_core::surface::Place {
+            role: place.role.clone(),
+            container: Some(place.container.clone()),
+            path: Some(place.at.clone()),
+            env: None,
+        },
+    }
+}
+
+/// The pattern of exactly this value.
+pub(super) fn pattern(value: &str) -> String {
+    regex::escape(value).replace("\\-", "-")
 }
 
 /// The ConfigMaps whose files are mounted.

@@ -1,6 +1,6 @@
 //! The guess as a manifest with comments.
 
-use super::guess::{Guess, Place};
+use super::guess::{Guess, Place, pattern};
 use std::fmt::{self, Write as _};
 use vouchsafe_api::{GROUP, VERSION};
 
@@ -19,13 +19,17 @@ fn write(guess: &Guess, to: &mut String) -> fmt::Result {
     )?;
     writeln!(
         to,
-        "apiVersion: {GROUP}/{VERSION}\nkind: Agent\nmetadata:\n  name: {}\nspec:",
+        "apiVersion: {GROUP}/{VERSION}\nkind: Agent\nmetadata:\n  name: {}",
         quoted(&guess.name)
     )?;
-    writeln!(
-        to,
-        "  owner:\n    team: TODO            # who answers for it\n    # contact: team@example.com"
-    )?;
+    if let Some(namespace) = &guess.namespace {
+        writeln!(to, "  namespace: {}", quoted(namespace))?;
+    }
+    match &guess.team {
+        Some(team) => writeln!(to, "spec:\n  owner:\n    team: {}", quoted(team))?,
+        None => writeln!(to, "spec:\n  owner:\n    team: TODO            # who answers for it")?,
+    }
+    writeln!(to, "    # contact: team@example.com")?;
     writeln!(to, "  # purpose: what it is for, in a sentence")?;
     writeln!(to, "  # autonomy: Supervised | Bounded | Autonomous")?;
     writeln!(to, "  workloads:")?;
@@ -110,7 +114,7 @@ fn bindings(guess: &Guess, to: &mut String) -> fmt::Result {
         "  bindings:             # what may differ between environments; widen the patterns as far as it really may"
     )?;
     for (name, (variable, value)) in &guess.endpoints {
-        let pattern = regex::escape(value).replace("\\-", "-");
+        let pattern = pattern(value);
         writeln!(
             to,
             "  - {{name: {}, env: {}, pattern: {}}}",

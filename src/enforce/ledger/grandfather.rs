@@ -10,7 +10,10 @@ use crate::{
 };
 use kube::{ResourceExt, api::DynamicObject};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Mutex, PoisonError},
+};
 use vouchsafe_core::{
     clearance::{
         Images, OwnerKind, Profile, config_maps, differences, ran_before, template_matches, template_ran_before,
@@ -52,6 +55,7 @@ pub(super) async fn take_in(context: &Context, view: &mut View) -> Result<(), Er
             }
             (None, None) => {}
         }
+        tokio::task::yield_now().await;
     }
     if let Some(until) = view.grandfather_until {
         templates(context, view, until).await?;
@@ -84,6 +88,27 @@ pub(super) fn knows(context: &Context, view: &mut View, maker: Option<&DynamicOb
     true
 }
 
+/// Workloads in the form that was looked at last, by uid: a form is looked at until the ledger needs nothing of it.
+#[derive(Default)]
+pub(crate) struct LookedAt(Mutex<HashMap<String, Option<i64>>>);
+
+impl LookedAt {
+    fn knows(&self, object: &DynamicObject) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let uid = object.uid().unwrap_or_default();
+        known.get(&uid) == Some(&object.metadata.generation) && object.metadata.generation.is_some()
+    }
+
+    fn remember(&self, object: &DynamicObject) {
+        const MAX: usize = 65_536;
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX {
+            known.clear();
+        }
+        known.insert(object.uid().unwrap_or_default(), object.metadata.generation);
+    }
+}
+
 /// Takes in the templates of workloads that were edited in what means nothing, so that the next edit finds them known.
 pub(super) fn edited(context: &Context, view: &mut View) {
     let (Some(until), Some(current)) = (view.grandfather_until, &view.current) else {
@@ -91,13 +116,17 @@ pub(super) fn edited(context: &Context, view: &mut View) {
     };
     let mut found = Vec::new();
     for object in context.world.workloads.of_namespace(&view.namespace) {
+        if workloads::kind_of(&object) == "Pod" || context.ledgers.looked_at.knows(&object) {
+            continue;
+        }
         let raw = workloads::json(&object);
-        let spec = pod_template(&raw).and_then(|template| template.get("spec"));
-        let Some(spec) = spec.filter(|_| workloads::kind_of(&object) != "Pod") else {
+        let Some(spec) = pod_template(&raw).and_then(|template| template.get("spec")) else {
             continue;
         };
         if template_matches(current, spec, now()).is_none() && template_ran_before(current, spec, now()) {
             found.push(spec.clone());
+        } else {
+            context.ledgers.looked_at.remember(&object);
         }
     }
     for spec in found {

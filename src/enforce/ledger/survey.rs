@@ -5,16 +5,20 @@
 use super::view::View;
 use crate::{
     enforce::{Context, write},
-    observe::{is_static, workloads},
+    observe::{change::Change, is_static, workloads},
 };
 use kube::{ResourceExt, api::DynamicObject};
 use serde_json::Value;
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
+use tokio::time::Instant;
 use vouchsafe_core::decision::Enforcement;
 
+/// How long numbers of a namespace may change until they are passed on again.
+const SETTLE: Duration = Duration::from_secs(2);
 /// The reason of a pod that a kubelet runs from a file on its node.
 const STATIC_POD: &str = "StaticPod";
 
@@ -32,14 +36,21 @@ pub(crate) struct Survey {
 /// The last numbers of every namespace.
 #[derive(Default)]
 pub(crate) struct Surveys {
-    known: Mutex<HashMap<String, Survey>>,
+    known: Mutex<HashMap<String, Known>>,
+}
+
+#[derive(Default)]
+struct Known {
+    survey: Survey,
+    /// What was passed on, and when.
+    told: Option<(Survey, Instant)>,
 }
 
 impl Surveys {
     /// Those of a namespace.
     pub(crate) fn of(&self, namespace: &str) -> Survey {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(namespace).copied().unwrap_or_default()
+        known.get(namespace).map(|known| known.survey).unwrap_or_default()
     }
 
     /// How many pods would be held.
@@ -49,7 +60,20 @@ impl Surveys {
 
     fn change(&self, namespace: &str, change: impl FnOnce(&mut Survey)) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        change(known.entry(namespace.to_owned()).or_default());
+        change(&mut known.entry(namespace.to_owned()).or_default().survey);
+    }
+
+    /// Whether they are others than those that were passed on; not asked for more often than the Environment looks by itself while they change.
+    fn is_news(&self, namespace: &str) -> bool {
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = all.entry(namespace.to_owned()).or_default();
+        let news = known
+            .told
+            .is_none_or(|(told, when)| told != known.survey && when.elapsed() >= SETTLE);
+        if news {
+            known.told = Some((known.survey, Instant::now()));
+        }
+        news
     }
 }
 
@@ -67,6 +91,12 @@ pub(super) fn take(context: &Context, view: &View) {
             survey.would_hold = 0;
         }
     });
+    if context.ledgers.surveys.is_news(&view.namespace) {
+        // A closed channel means that the operator is shutting down.
+        let _ = context.world.changes.send(Change::Counted {
+            environment: view.wanted.environment.clone(),
+        });
+    }
 }
 
 fn undeclared(context: &Context, view: &View) -> usize {
