@@ -1,26 +1,26 @@
 //! A cluster that runs already: hundreds of workloads of all kinds that nobody declared, counted, declared by one command a namespace,
 //! and enforced without losing one of them.
 
+mod undeclared;
+
+use self::undeclared::{KINDS, Part, STEP, Undeclared};
 use super::{
     content::with,
     switch::{observing, patch},
 };
 use crate::{
-    attempt::{self, api, create},
+    attempt::{self, api},
     await_::{Look, until, within},
     pods::{has_run, is_held},
-    stage::{Stage, image},
+    stage::Stage,
     suite::{Case, Context},
 };
 use anyhow::{Context as _, Result, ensure};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::{Event, Namespace, Pod};
-use kube::{
-    Api, ResourceExt,
-    api::{EvictParams, ListParams},
-};
-use serde_json::{Value, json};
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::{Api, ResourceExt, api::ListParams};
+use serde_json::json;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -32,24 +32,8 @@ const SOME: usize = 56;
 const MANY: usize = 504;
 /// Workloads of a namespace at most.
 const EACH: usize = 28;
-/// Fake nodes, each with a pod of every DaemonSet.
-const NODES: usize = 4;
-/// Requests under way at the same time.
-const WIDTH: usize = 6;
 /// Many workloads, on a machine that does other things, too.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// For one step of it.
-const STEP: Duration = Duration::from_secs(90);
-
-const KINDS: [(&str, &str); 7] = [
-    ("apps/v1", "Deployment"),
-    ("apps/v1", "StatefulSet"),
-    ("apps/v1", "DaemonSet"),
-    ("apps/v1", "ReplicaSet"),
-    ("batch/v1", "CronJob"),
-    ("batch/v1", "Job"),
-    ("v1", "Pod"),
-];
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -63,168 +47,6 @@ pub(super) fn cases() -> Vec<Case> {
             .patience(PATIENCE)
             .on_request(),
     ]
-}
-
-/// What one workload is.
-struct Undeclared {
-    number: usize,
-    api_version: &'static str,
-    kind: &'static str,
-}
-
-impl Undeclared {
-    fn name(&self) -> String {
-        format!("{}-{}", self.kind.to_lowercase(), self.number)
-    }
-
-    /// Pods that it has on this cluster: the CronJob's time does not come, and the Job is suspended.
-    fn pods(&self) -> usize {
-        match self.kind {
-            "DaemonSet" => NODES,
-            "CronJob" | "Job" => 0,
-            _ => 1,
-        }
-    }
-
-    fn object(&self) -> Value {
-        let (name, kind) = (self.name(), self.kind);
-        let labels = json!({"app": name, "adopted": "true"});
-        let once = matches!(kind, "CronJob" | "Job");
-        let spec = json!({
-            "restartPolicy": if once { "Never" } else { "Always" },
-            "containers": [{
-                "name": "agent", "image": image(&name),
-                "env": [{"name": "MODEL", "value": "gpt-4o-2024-08-06"}, {"name": "CRM_URL", "value": "https://crm.example.com/v2"}],
-                "volumeMounts": [{"name": "prompt", "mountPath": "/etc/agent"}],
-            }],
-            "volumes": [{"name": "prompt", "configMap": {"name": "prompt"}}],
-        });
-        let template = json!({"metadata": {"labels": labels}, "spec": spec});
-        let spec = match kind {
-            "Pod" => spec,
-            "CronJob" => json!({"schedule": "0 0 1 1 *", "jobTemplate": {"spec": {"template": template}}}),
-            "Job" => json!({"suspend": true, "template": template}),
-            "StatefulSet" => {
-                json!({"serviceName": name, "selector": {"matchLabels": {"app": name}}, "template": template})
-            }
-            _ => json!({"selector": {"matchLabels": {"app": name}}, "template": template}),
-        };
-        let metadata = json!({"name": name, "labels": labels});
-        json!({"apiVersion": self.api_version, "kind": kind, "metadata": metadata, "spec": spec})
-    }
-}
-
-/// One namespace of many.
-struct Part {
-    stage: Stage,
-    workloads: Vec<Undeclared>,
-}
-
-impl Part {
-    fn pods(&self) -> usize {
-        self.workloads.iter().map(Undeclared::pods).sum()
-    }
-
-    async fn list(&self) -> Result<Vec<Pod>> {
-        let list = ListParams::default().labels("adopted=true");
-        Ok(self.stage.pods().list(&list).await?.items)
-    }
-
-    /// Creates everything, as whoever edits there.
-    async fn fill(&self) -> Result<()> {
-        let prompt = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "prompt"}, "data": {"system.md": "Help."}});
-        self.create(&prompt).await?;
-        let objects: Vec<_> = self.workloads.iter().map(Undeclared::object).collect();
-        let all = stream::iter(objects).map(|object| async move { self.create(&object).await });
-        all.buffer_unordered(WIDTH).try_collect().await
-    }
-
-    async fn create(&self, object: &Value) -> Result<()> {
-        let answer = create(&self.stage.editor, Some(&self.stage.namespace), object).await?;
-        answer.taken("what nobody declared").map(drop)
-    }
-
-    /// Evicts everything that runs, as the drain of every node does, and makes the bare pods again, which nothing else does.
-    async fn drain(&self) -> Result<()> {
-        let pods = self.stage.editor.api::<Pod>(&self.stage.namespace);
-        let all = self.list().await?;
-        let names: Vec<_> = all.iter().map(ResourceExt::name_any).collect();
-        let evicted = stream::iter(names).map(|name| {
-            let pods = &pods;
-            async move { pods.evict(&name, &EvictParams::default()).await.map(drop) }
-        });
-        evicted.buffer_unordered(WIDTH).try_collect::<()>().await?;
-        let gone: Vec<_> = all.iter().filter_map(ResourceExt::uid).collect();
-        within(STEP, "the pods of before to be gone", || async {
-            let left = self
-                .list()
-                .await?
-                .iter()
-                .filter(|pod| pod.uid().is_some_and(|uid| gone.contains(&uid)))
-                .count();
-            Ok(Look::when(left, |left| *left == 0))
-        })
-        .await?;
-        // Under another name: the fake kubelet may still be taking away what had the first.
-        for workload in self.workloads.iter().filter(|workload| workload.kind == "Pod") {
-            let again = with(
-                &workload.object(),
-                "/metadata/name",
-                json!(format!("{}-again", workload.name())),
-            )?;
-            self.create(&again).await?;
-        }
-        Ok(())
-    }
-
-    /// Workloads without all of their pods, and what was said of some of them.
-    async fn missing(&self, pods: &[Pod]) -> Result<Vec<String>> {
-        let of = |name: &str| {
-            pods.iter()
-                .filter(|pod| pod.labels().get("app").is_some_and(|app| app == name) && has_run(pod))
-                .count()
-        };
-        let missing = self
-            .workloads
-            .iter()
-            .filter(|workload| of(&workload.name()) != workload.pods());
-        let mut words: Vec<_> = missing.map(Undeclared::name).collect();
-        let still = pods
-            .iter()
-            .filter(|pod| !has_run(pod) || pod.metadata.deletion_timestamp.is_some());
-        words.extend(still.take(5).map(|pod| {
-            let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
-            format!(
-                "{}: held {}, on {node:?}, going since {:?}",
-                pod.name_any(),
-                is_held(pod),
-                pod.metadata.deletion_timestamp
-            )
-        }));
-        let events = self.stage.api::<Event>().list(&ListParams::default()).await?.items;
-        let failed = events
-            .into_iter()
-            .filter(|event| event.reason.as_deref() == Some("FailedCreate"));
-        words.extend(failed.filter_map(|event| event.message).take(3));
-        Ok(words)
-    }
-
-    /// Awaits that everything runs, and nothing waits.
-    async fn running(&self) -> Result<()> {
-        let expected = self.pods();
-        let what = format!("{expected} pods in {} to run", self.stage.namespace);
-        within(STEP, &what, || async {
-            let pods = self.list().await?;
-            let good = pods
-                .iter()
-                .filter(|pod| has_run(pod) && pod.metadata.deletion_timestamp.is_none())
-                .count();
-            let seen = (pods.len(), good, self.missing(&pods).await?);
-            Ok(Look::when(seen, |(all, good, _)| (*all, *good) == (expected, expected)))
-        })
-        .await
-        .map(drop)
-    }
 }
 
 async fn adopted(cx: Context, count: usize) -> Result<()> {
@@ -442,7 +264,7 @@ async fn afterwards(part: &Part) -> Result<()> {
         &format!("{container}/resources"),
         json!({"limits": {"memory": "1Gi"}}),
     )?;
-    stage.apply(&[larger.clone()]).await?;
+    stage.apply(std::slice::from_ref(&larger)).await?;
     until("the larger pod to run alone", || async {
         let pods = stage.pods().list(&ListParams::default().labels(&selector)).await?.items;
         let is_larger = |pod: &Pod| serde_json::to_string(pod).is_ok_and(|text| text.contains("1Gi"));
