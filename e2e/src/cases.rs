@@ -10,6 +10,7 @@ mod chart_values;
 mod configuration;
 mod content;
 mod dead_operator;
+mod disaster;
 mod environments;
 mod evidence;
 mod fields;
@@ -73,6 +74,7 @@ pub fn all() -> Vec<Case> {
         configuration::cases(),
         content::cases(),
         dead_operator::cases(),
+        disaster::cases(),
         environments::cases(),
         evidence::cases(),
         fields::cases(),

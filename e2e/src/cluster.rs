@@ -218,6 +218,17 @@ impl Cluster {
         self.launch(Component::ApiServer).await
     }
 
+    /// Kills everything, does something with the folder in which etcd keeps what is stored, and starts everything again.
+    ///
+    /// # Errors
+    /// When the cluster is not ours, that fails, or it does not come up.
+    pub async fn while_down(&self, work: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        let plane = self.plane()?;
+        plane.kill_all()?;
+        work(&self.work.path("etcd"))?;
+        plane.start(&self.admin.client).await
+    }
+
     /// What the operator asked of the API server, as audit events, one a line: what was written from this place on, and where it ends.
     ///
     /// # Errors

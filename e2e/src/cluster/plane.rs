@@ -196,6 +196,13 @@ impl Plane {
         Ok(())
     }
 
+    /// Kills all, from last to first.
+    pub(super) fn kill_all(&self) -> Result<()> {
+        let mut running = self.running()?;
+        while running.pop_last().is_some() {}
+        Ok(())
+    }
+
     /// Waits until the API server says that it is ready, and fails at once when a component has ended.
     pub(super) async fn await_ready(&self, admin: &Client) -> Result<()> {
         let ended = until("the API server to be ready", || async {
