@@ -10,6 +10,7 @@ use crate::{
         digest::DigestArgs,
         inbox::InboxArgs,
         pin::PinArgs,
+        probe::ProbeArgs,
         promote::PromoteArgs,
         status::StatusArgs,
         version::{CompletionsArgs, VersionArgs},
@@ -66,6 +67,9 @@ pub(crate) enum Command {
     Adopt(AdoptArgs),
     /// Run the operator.
     Operator(OperatorArgs),
+    /// Try whether the gate holds: what `helm test` runs.
+    #[command(hide = true)]
+    Probe(ProbeArgs),
     /// Print the version.
     Version(VersionArgs),
     /// Print a completion script for a shell.

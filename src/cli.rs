@@ -16,6 +16,7 @@ mod failure;
 pub(crate) mod inbox;
 pub(crate) mod manifests;
 pub(crate) mod pin;
+pub(crate) mod probe;
 pub(crate) mod problems;
 pub(crate) mod promote;
 pub(crate) mod registries;
@@ -70,6 +71,7 @@ fn verb(command: &Command, screen: &mut Screen) -> Result<Ended, Failure> {
         Command::Inbox(args) => inbox::run(args, screen),
         Command::Adopt(args) => adopt::run(args, screen),
         Command::Operator(args) => Ok(operator::start(args).map(|()| Ended::Well)?),
+        Command::Probe(args) => probe::run(args, screen),
         Command::Version(args) => version::version(args, screen),
         Command::Completions(args) => version::completions(args, screen),
         Command::Check(args) => check::run(args, screen),

@@ -29,7 +29,8 @@ pub const FILE: &str = "install.yaml";
 /// When helm fails.
 pub async fn text(tools: &Tools) -> Result<String> {
     let (chart, version) = (chart::folder(), KUBERNETES_VERSION.trim_start_matches('v'));
-    let args = ["template", NAME, &chart, "-n", NAMESPACE, "--kube-version", version];
+    let place = ["-n", NAMESPACE, "--kube-version", version];
+    let args = ["template", NAME, &chart, "--skip-tests"].into_iter().chain(place);
     let rendered = Run::new(tools.path("helm")?).args(args).must().await?;
     let mut text = format!(
         "# Generated from charts/vouchsafe with its own values: make generate. How to apply it: docs/book/install.md\n\

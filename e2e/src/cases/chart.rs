@@ -1,6 +1,8 @@
 //! The chart, before any operator runs: it installs, and takes nothing from namespaces that are not governed.
 
 use crate::{
+    await_::{Look, until},
+    operator::built_program,
     pods::{await_running, none_has_run},
     suite::{Case, Context},
     workloads::{IMAGE, deployment, pod},
@@ -18,6 +20,11 @@ pub(super) fn cases() -> Vec<Case> {
             &[],
             "a governed namespace is closed until a ledger is there",
             closed_without_ledger,
+        ),
+        Case::new(
+            &[],
+            "what helm test runs fails where the gate is open, and where nothing can be tried",
+            probe,
         ),
     ]
 }
@@ -44,4 +51,28 @@ async fn closed_without_ledger(cx: Context) -> Result<()> {
         .await?
         .must_fail_with("vouchsafe")?;
     none_has_run(&editor.api(&namespace), "app=agent").await
+}
+
+async fn probe(cx: Context) -> Result<()> {
+    cx.chart().await?;
+    let (free, closed) = (
+        cx.namespace("free").await?,
+        cx.governed_namespace("prod", &cx.name("prod")).await?,
+    );
+    for (namespace, code, words) in [
+        (free.as_str(), 1, "an uncleared pod was let in"),
+        (&closed, 0, "'vouchsafe-pods'"),
+        ("not-there", 1, "there is no namespace `not-there`"),
+    ] {
+        // It may need a moment: the namespace's service account, and the policies after their installation.
+        until(&format!("`{words}` from {namespace}"), || async {
+            let run = cx.admin().run(&built_program()?);
+            let ran = run.args(["probe", "--namespace", namespace]).ran().await?;
+            Ok(Look::when(ran, |ran| {
+                ran.code == Some(code) && ran.stdout.contains(words)
+            }))
+        })
+        .await?;
+    }
+    Ok(())
 }

@@ -65,6 +65,7 @@ async fn story(cx: Context) -> Result<()> {
     let begun = Instant::now();
     cx.installed().await?;
     let stage = Stage::on_node(&cx, one_approval()).await?;
+    tested(&cx).await?;
     let first = agent(&cx, "Refund politely.")?;
     stage.apply(&first.objects()).await?;
     stage.held(&first.selector(), 1).await?;
@@ -85,6 +86,21 @@ async fn story(cx: Context) -> Result<()> {
         .await?;
     says(&stage, &second).await?;
     operator_is_well(&cx).await
+}
+
+/// `helm test` passes, and leaves nothing.
+async fn tested(cx: &Context) -> Result<()> {
+    let test = ["test", NAME, "-n", NAMESPACE];
+    let said = cx.helm()?.run(cx.admin(), test).must().await?;
+    ensure!(said.contains("Succeeded"), "helm test says: {said}");
+    let left = Api::<Pod>::namespaced(cx.client(), NAMESPACE)
+        .get_opt("vouchsafe-test")
+        .await?;
+    ensure!(
+        left.is_none_or(|pod| pod.metadata.deletion_timestamp.is_some()),
+        "the test's pod is still there"
+    );
+    Ok(())
 }
 
 async fn clear(stage: &Stage, agent: &AgentOf) -> Result<()> {

@@ -7,7 +7,7 @@ use crate::{
 };
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use kube::{
-    Api, ResourceExt,
+    Api, Client, ResourceExt,
     api::{ObjectMeta, PostParams},
     runtime::reflector::ObjectRef,
 };
@@ -40,7 +40,16 @@ pub(crate) async fn probe(context: &Context) -> Result<(Probe, String), Error> {
             tracing::debug!(%error, "the probe namespace has no ledger yet");
         }
     }
-    let pods: Api<Pod> = Api::namespaced(context.world.client.clone(), namespace);
+    let tried = try_gate(&context.world.client, namespace).await;
+    tried.map_err(write::failed("probe the gate in", namespace.clone()))
+}
+
+/// The same, whether or not there is a ledger, and for whoever may create pods there.
+///
+/// # Errors
+/// When the answer says nothing about the gate.
+pub(crate) async fn try_gate(client: &Client, namespace: &str) -> Result<(Probe, String), kube::Error> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let pod = Pod {
         metadata: ObjectMeta {
             name: Some("probe".to_owned()),
@@ -82,6 +91,6 @@ pub(crate) async fn probe(context: &Context) -> Result<(Probe, String), Error> {
             Probe::Unknown,
             format!("there is no namespace `{namespace}`: install the chart's"),
         )),
-        Err(error) => Err(write::failed("probe the gate in", namespace.clone())(error)),
+        Err(error) => Err(error),
     }
 }
