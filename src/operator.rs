@@ -78,23 +78,23 @@ pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
     let (registry, credentials) = (args.registry()?, args.credentials()?);
     let settings = args.settings(&plain).await?;
     let shipped = policies::Shipped::new(&settings.identity, &settings.allowed_gates)?;
-    let (seeker, claim) = lease::Seeker::new(plain.clone(), &settings.namespace, LEASE, &settings.name);
-    tasks.spawn(seeker.run());
+    let (seeking, mut claim) = lease::Seeking::begin(config.clone(), &settings.namespace, LEASE, &settings.name)?;
     let client = fence::client(config, claim.clone(), Arc::clone(&metrics))?;
     let (queues, mut taken) = queues();
     let world = observe::start(&client, queues.clone(), &mut tasks).await;
     let world = world.map_err(OperatorError::cluster("the watches did not get ready"))?;
     health.watching();
     tracing::info!(event = "ready", "every watch has listed what is there");
-    let mut seeking = claim.clone();
     tokio::select! {
-        () = stopped() => return Ok(()),
+        () = stopped() => {
+            seeking.end().await;
+            return Ok(());
+        }
         ended = tasks.join_next() => return Err(OperatorError::Ended(format!("{ended:?}"))),
-        () = taken.standby(seeking.held()) => {}
+        () = taken.standby(claim.held()) => {}
     }
     tracing::info!(event = "leading", holder = settings.name, "this operator writes");
     queues.all(&world);
-    let us = (settings.namespace.clone(), settings.name.clone());
     let changed = observe::policies::watch(&client, &mut tasks);
     let signatures = Signatures::new(registry, credentials, world.changes.clone(), Arc::clone(&metrics));
     let context = Arc::new(Context {
@@ -119,7 +119,8 @@ pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
     }
     // Nobody writes any more when the next one may begin.
     tasks.shutdown().await;
-    lease::release(plain, &us.0, LEASE, &us.1).await
+    seeking.end().await;
+    Ok(())
 }
 
 /// The other ends of the queues.

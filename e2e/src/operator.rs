@@ -160,6 +160,16 @@ impl Operator {
         self.process()?.as_ref().context("the operator does not run")?.resume()
     }
 
+    /// Whether it has ended by itself.
+    ///
+    /// # Errors
+    /// When it was never started.
+    pub fn has_ended(&self) -> Result<bool> {
+        let mut process = self.process()?;
+        let process = process.as_mut().context("the operator does not run")?;
+        Ok(process.status()?.is_some())
+    }
+
     /// Waits until it has ended by itself.
     ///
     /// # Errors

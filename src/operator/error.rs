@@ -38,8 +38,8 @@ pub(crate) enum OperatorError {
         #[source]
         source: std::io::Error,
     },
-    /// The Lease was not renewed in time.
-    #[error("the lease was not renewed in time, and another operator may have it")]
+    /// The Lease was not renewed in time, and another took it.
+    #[error("the lease was not renewed in time, and another operator took it: this one ends, and starts anew")]
     LeaseLost,
     /// What it ships is not known.
     #[error("the program has no policies")]

@@ -10,11 +10,14 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::MicroTime,
 };
 use kube::{
-    Api, Client,
+    Api, Client, Config,
     api::{ObjectMeta, PostParams},
 };
 use std::time::{Duration, Instant};
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::{oneshot, watch},
+    time::sleep,
+};
 
 /// How long a Lease lasts without being renewed.
 const DURATION: Duration = Duration::from_secs(4);
@@ -27,33 +30,40 @@ const LOOK: Duration = Duration::from_millis(300);
 /// An answer that takes longer is none.
 const ANSWER: Duration = Duration::from_secs(2);
 
+/// What is known of the Lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holding {
+    /// It was never ours.
+    Never,
+    /// We may write until then; it may be renewed after that too, as long as nobody else had it.
+    Until(Instant),
+    /// It was ours, and another had it since.
+    Over,
+}
+
 /// Until when we may write.
 #[derive(Debug, Clone)]
-pub(crate) struct Claim(watch::Receiver<Option<Instant>>);
+pub(crate) struct Claim(watch::Receiver<Holding>);
 
 impl Claim {
     /// Whether we may write now.
     pub(crate) fn holds(&self) -> bool {
-        self.0.borrow().is_some_and(|until| Instant::now() < until)
+        matches!(*self.0.borrow(), Holding::Until(until) if Instant::now() < until)
     }
 
     /// Waits until we may write.
     pub(crate) async fn held(&mut self) {
         // It ends with the sender, and so with the process.
-        if self.0.wait_for(Option::is_some).await.is_err() {
+        if self.0.wait_for(|holding| *holding != Holding::Never).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
-    /// Waits until we may not write any more, after we could.
-    pub(crate) async fn lost(&self) {
-        loop {
-            let until = *self.0.borrow();
-            match until {
-                Some(until) if Instant::now() < until => tokio::time::sleep_until(until.into()).await,
-                _ => return,
-            }
-        }
+    /// Waits until another may have written, after we could. A Lease that lapsed and was nobody else's in between is ours still: then
+    /// writes fail for a while, and nothing that is known is wrong.
+    pub(crate) async fn lost(&mut self) {
+        // Without a sender nobody renews it.
+        drop(self.0.wait_for(|holding| *holding == Holding::Over).await);
     }
 }
 
@@ -89,41 +99,91 @@ impl Seen {
     }
 }
 
-/// Seeks the Lease and renews it, as long as it is polled.
-pub(super) struct Seeker {
+/// Seeks the Lease and renews it, on a thread of its own: nothing that keeps the others busy makes it late.
+pub(super) struct Seeking {
+    stop: oneshot::Sender<()>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Seeking {
+    /// For a Lease in a namespace. `us` has to be a name that no other process has at the same time; a process that follows a dead one
+    /// under the same name takes the Lease at once.
+    pub(super) fn begin(config: Config, namespace: &str, name: &str, us: &str) -> Result<(Self, Claim), OperatorError> {
+        let (claim, receiver) = watch::channel(Holding::Never);
+        let (stop, stopped) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
+        let (namespace, name, us) = (namespace.to_owned(), name.to_owned(), us.to_owned());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(OperatorError::Threads)?;
+        let seek = async move {
+            let client = match Client::try_from(config) {
+                Ok(client) => client,
+                Err(error) => return tracing::error!(event = "lease", %error, "there is no client for it"),
+            };
+            let seeker = Seeker {
+                api: Api::namespaced(client, &namespace),
+                name,
+                us,
+                claim,
+                seen: Seen::default(),
+            };
+            seeker.until(stopped).await;
+            // Nobody waits for it who was stopped otherwise.
+            let _ = end.send(());
+        };
+        let thread = std::thread::Builder::new().name("lease".to_owned());
+        thread
+            .spawn(move || runtime.block_on(seek))
+            .map_err(OperatorError::Threads)?;
+        Ok((Self { stop, ended }, Claim(receiver)))
+    }
+
+    /// Gives the Lease back, so that another need not wait; when nothing is written any more.
+    pub(super) async fn end(self) {
+        // What has ended by itself holds nothing.
+        let _ = self.stop.send(());
+        drop(self.ended.await);
+    }
+}
+
+struct Seeker {
     api: Api<Lease>,
     name: String,
     us: String,
-    claim: watch::Sender<Option<Instant>>,
+    claim: watch::Sender<Holding>,
     seen: Seen,
 }
 
 impl Seeker {
-    /// For a Lease in a namespace. `us` has to be a name that no other process has at the same time; a process that follows a dead one
-    /// under the same name takes the Lease at once.
-    pub(super) fn new(client: Client, namespace: &str, name: &str, us: &str) -> (Self, Claim) {
-        let (claim, receiver) = watch::channel(None);
-        let seeker = Self {
-            api: Api::namespaced(client, namespace),
-            name: name.to_owned(),
-            us: us.to_owned(),
-            claim,
-            seen: Seen::default(),
-        };
-        (seeker, Claim(receiver))
+    async fn until(mut self, stopped: oneshot::Receiver<()>) {
+        tokio::select! {
+            () = self.run() => {}
+            _ = stopped => {}
+        }
+        if *self.claim.borrow() == Holding::Never {
+            return;
+        }
+        // What is not given back ends by itself.
+        if let Ok(Err(error)) = tokio::time::timeout(ANSWER, self.give_back()).await {
+            tracing::warn!(event = "lease", %error, "the lease cannot be given back");
+        }
     }
 
-    /// Seeks and renews for ever. What cannot be asked is asked again; the claim ends by itself meanwhile.
-    pub(super) async fn run(mut self) {
+    /// Seeks and renews until another has it after us. What cannot be asked is asked again; the claim ends by itself meanwhile.
+    async fn run(&mut self) {
         loop {
             let asked = Instant::now();
             let answer = tokio::time::timeout(ANSWER, self.turn()).await;
             let pause = match answer {
-                Ok(Ok(true)) => {
-                    self.claim.send_replace(Some(asked + WRITES));
+                Ok(Ok(Turn::Ours)) => {
+                    self.claim.send_replace(Holding::Until(asked + WRITES));
                     RENEW
                 }
-                Ok(Ok(false)) => LOOK,
+                Ok(Ok(Turn::Others)) if *self.claim.borrow() != Holding::Never => {
+                    self.claim.send_replace(Holding::Over);
+                    return;
+                }
+                Ok(Ok(Turn::Others | Turn::Unclear)) => LOOK,
                 Ok(Err(error)) => {
                     tracing::warn!(event = "lease", %error, "the lease cannot be asked for");
                     LOOK
@@ -134,25 +194,39 @@ impl Seeker {
         }
     }
 
-    /// One look at the Lease; whether it is ours now.
-    async fn turn(&mut self) -> Result<bool, kube::Error> {
+    /// One look at the Lease; whose it is now. Once it was ours nobody's is another's: somebody had it and gave it back.
+    async fn turn(&mut self) -> Result<Turn, kube::Error> {
         let Some(found) = self.api.get_opt(&self.name).await? else {
             return written(self.api.create(&PostParams::default(), &self.ours(None)).await);
         };
         let spec = found.spec.clone().unwrap_or_default();
         let holder = spec.holder_identity.as_deref().unwrap_or_default();
+        if holder != self.us && *self.claim.borrow() != Holding::Never {
+            return Ok(Turn::Others);
+        }
         let version = found.metadata.resource_version.as_deref().unwrap_or_default();
         let lasts = spec
             .lease_duration_seconds
             .and_then(|seconds| u64::try_from(seconds).ok());
         let lasts = lasts.map_or(DURATION, Duration::from_secs);
         match self.seen.step(holder, &self.us, version, lasts, Instant::now()) {
-            Step::Wait => Ok(false),
+            Step::Wait => Ok(Turn::Others),
             Step::Write => {
                 let ours = self.ours(Some(&found));
                 written(self.api.replace(&self.name, &PostParams::default(), &ours).await)
             }
         }
+    }
+
+    async fn give_back(&self) -> Result<(), kube::Error> {
+        let Some(mut found) = self.api.get_opt(&self.name).await? else {
+            return Ok(());
+        };
+        match &mut found.spec {
+            Some(spec) if spec.holder_identity.as_deref() == Some(&self.us) => spec.holder_identity = None,
+            _ => return Ok(()),
+        }
+        written(self.api.replace(&self.name, &PostParams::default(), &found).await).map(drop)
     }
 
     /// The Lease as ours; replaces exactly the one that was found.
@@ -189,33 +263,21 @@ impl Seeker {
     }
 }
 
-/// Another was faster: no error.
-fn written(answer: Result<Lease, kube::Error>) -> Result<bool, kube::Error> {
-    match answer {
-        Ok(_) => Ok(true),
-        Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
-        Err(error) => Err(error),
-    }
+/// Whose the Lease is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Ours,
+    Others,
+    /// Somebody wrote it between our look and our write; it may have been we, by a request whose answer was late.
+    Unclear,
 }
 
-/// Gives the Lease back, so that another need not wait; when nothing is written any more.
-pub(super) async fn release(client: Client, namespace: &str, name: &str, us: &str) -> Result<(), OperatorError> {
-    let api: Api<Lease> = Api::namespaced(client, namespace);
-    let give_back = async {
-        let Some(mut found) = api.get_opt(name).await? else {
-            return Ok(());
-        };
-        match &mut found.spec {
-            Some(spec) if spec.holder_identity.as_deref() == Some(us) => spec.holder_identity = None,
-            _ => return Ok(()),
-        }
-        written(api.replace(name, &PostParams::default(), &found).await).map(drop)
-    };
-    let given = tokio::time::timeout(ANSWER, give_back).await;
-    match given {
-        Ok(given) => given.map_err(OperatorError::cluster("the lease cannot be given back")),
-        // It ends by itself.
-        Err(_) => Ok(()),
+/// That somebody was faster is no error.
+fn written(answer: Result<Lease, kube::Error>) -> Result<Turn, kube::Error> {
+    match answer {
+        Ok(_) => Ok(Turn::Ours),
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(Turn::Unclear),
+        Err(error) => Err(error),
     }
 }
 

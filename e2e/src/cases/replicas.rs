@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 use vouchsafe_api::{Promotion, approval::Vote};
 
 const CRASHES: usize = 8;
+/// Longer than the Lease lasts without being renewed.
+const LAPSED: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(600);
 
 pub(super) fn cases() -> Vec<Case> {
@@ -52,6 +54,7 @@ async fn takes_over(cx: Context) -> Result<()> {
     let first = cx.operator().await?;
     let second = cx.another_operator("operator-2").await?;
     let stage = Stage::set(&cx, one_approval()).await?;
+    lapses(&stage, first).await.context("lapsed, and nobody else there")?;
     second.start().await?;
     let result = both(&stage, first, &second).await;
     drop(second);
@@ -109,6 +112,22 @@ async fn works(stage: &Stage, name: &str) -> Result<()> {
         .map(ResourceExt::name_any)
         .collect();
     ensure!(of.len() == 1, "promoted more than once: {of:?}");
+    Ok(())
+}
+
+/// Alone, one that hangs for longer than the Lease lasts goes on where it was: nobody else wrote.
+async fn lapses(stage: &Stage, only: &Operator) -> Result<()> {
+    held_by(&stage.cx, "operator").await?;
+    only.pause()?;
+    let begun = Instant::now();
+    until("the lease to lapse", || async {
+        Ok(Look::when(begun.elapsed(), |elapsed| *elapsed > LAPSED))
+    })
+    .await?;
+    only.resume()?;
+    works(stage, "lapsed").await?;
+    ensure!(holder(&stage.cx).await? == "operator", "somebody else holds the lease");
+    ensure!(!only.has_ended()?, "it ended, though nobody else had the lease");
     Ok(())
 }
 
