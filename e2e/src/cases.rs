@@ -45,7 +45,9 @@ mod story;
 mod subresources;
 mod switch;
 mod three_environments;
+mod unlabelled;
 mod unreadable;
+mod upgrade;
 mod verbs;
 mod waivers;
 mod webhooks;
@@ -109,6 +111,8 @@ pub fn all() -> Vec<Case> {
         switch::cases(),
         three_environments::cases(),
         unreadable::cases(),
+        unlabelled::cases(),
+        upgrade::cases(),
         verbs::cases(),
         waivers::cases(),
         webhooks::cases(),
