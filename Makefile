@@ -3,7 +3,7 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)/debug
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check generate e2e bench
+.PHONY: help build demo test check generate e2e image bench
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ generate: build ## Write the generated files anew: CRDs, chart, help, install.ya
 
 e2e: build ## Run the suite alone; CASES="D01 drain" for some of it
 	@$(TARGET)/e2e suite $(CASES)
+
+image: build ## Make the operator's image and its SBOM; IMAGE=host/repository:tag pushes it there
+	@$(TARGET)/e2e image $(if $(IMAGE),--to $(IMAGE))
 
 bench: build ## Measure decisions, digests, ledgers, and the operator with many agents: docs/benchmarks.md
 	@$(CARGO) bench --package vouchsafe-core --benches

@@ -28,19 +28,19 @@ const FEWEST: usize = 5;
 /// No measure of speed: beyond this something hangs.
 const SANE: Duration = Duration::from_secs(1200);
 
-/// Measures a program with so many agents.
+/// Measures a program with so many agents; and, when all is done, for how long it is watched doing nothing.
 ///
 /// # Errors
 /// When the cluster, the chart, an agent or the operator does not come up.
-pub async fn run(program: &Path, numbers: &[usize], progress: Progress) -> Result<()> {
+pub async fn run(program: &Path, numbers: &[usize], watched: Duration, progress: Progress) -> Result<()> {
     let tools = Tools::prepare(&[Tool::Cluster, Tool::Kwok, Tool::Helm], progress)?;
     for number in numbers {
-        measure(program, *number, tools.clone()).await?;
+        measure(program, *number, watched, tools.clone()).await?;
     }
     Ok(())
 }
 
-async fn measure(program: &Path, number: usize, tools: Tools) -> Result<()> {
+async fn measure(program: &Path, number: usize, watched: Duration, tools: Tools) -> Result<()> {
     let cluster = Cluster::start(tools, Work::take("bench")?).await?;
     let registries = Registries::reserve(cluster.tools())?;
     chart::install(&cluster).await?;
@@ -49,19 +49,21 @@ async fn measure(program: &Path, number: usize, tools: Tools) -> Result<()> {
     agents::make(&cluster.admin().client, number, namespaces).await?;
     let operator = Operator::prepare(&cluster, &registries, program, "operator").await?;
     let started = Timestamp::now();
-    let watched = agents::watch(&cluster.admin().client, number, SANE);
-    let ((), seen) = tokio::try_join!(operator.start(), watched)?;
+    let statuses = agents::watch(&cluster.admin().client, number, SANE);
+    let ((), seen) = tokio::try_join!(operator.start(), statuses)?;
     let first = settled(&operator, started).await?;
     operator.stop().await?;
     let started_again = Timestamp::now();
     operator.start().await?;
     let second = settled(&operator, started_again).await?;
+    let idle = idle::over(&operator, watched).await?;
     operator.stop().await?;
     let (observed, cleared) = (seconds(started, seen.observed), seconds(started, seen.cleared));
     tell(&format!(
         "{number} agents in {namespaces} namespaces: {first}; every status after {observed}, all cleared after {cleared}"
     ));
     tell(&format!("{number} agents, started again: {second}"));
+    tell(&format!("{number} agents, nothing to do: {idle}"));
     Ok(())
 }
 

@@ -3,10 +3,10 @@
 //! Runs cargo in view; `cargo deny` is installed into the cache at a pinned version. Advisories need a database from the network:
 //! where that cannot be had they are skipped, and said to be.
 
-use crate::{counts::Counts, tools::cache_root};
-use anyhow::{Context, Result, bail};
+use crate::{counts::Counts, installed::installed};
+use anyhow::{Context, Result};
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -49,7 +49,7 @@ pub async fn run(checkout: &Path) -> Result<Counts> {
         command.envs(env.iter().copied());
         counts += check(name, command).await?;
     }
-    let deny = install_deny(checkout).await?;
+    let deny = installed("cargo-deny", DENY_VERSION).await?;
     let offline = ["check", "bans", "licenses", "sources"];
     counts += check(
         "licences, sources and bans of dependencies",
@@ -85,33 +85,6 @@ async fn advisories(deny: &Path, checkout: &Path) -> Result<Counts> {
     }
     let args = ["check", "--disable-fetch", "advisories"];
     check("advisories", deny_with(deny, checkout, &args)).await
-}
-
-/// Builds cargo-deny once, into a folder named by its version.
-async fn install_deny(checkout: &Path) -> Result<PathBuf> {
-    let root = cache_root()?.join(format!("cargo-deny-{DENY_VERSION}"));
-    let program = root.join("bin").join("cargo-deny");
-    if !program.is_file() {
-        eprintln!("installing cargo-deny {DENY_VERSION}, which takes some minutes once");
-        let args = [
-            "install",
-            "--locked",
-            "--quiet",
-            "cargo-deny",
-            "--version",
-            DENY_VERSION,
-            "--root",
-        ];
-        let status = cargo(checkout, &args)
-            .arg(&root)
-            .status()
-            .await
-            .context("cannot start cargo")?;
-        if !status.success() {
-            bail!("cannot install cargo-deny {DENY_VERSION} ({status})");
-        }
-    }
-    Ok(program)
 }
 
 fn deny_with(deny: &Path, checkout: &Path, args: &[&str]) -> Command {

@@ -22,6 +22,7 @@ pub mod gitops;
 pub mod helm;
 pub mod images;
 pub mod injector;
+pub mod installed;
 pub mod isolated;
 pub mod kubeconfig;
 pub mod manifest;

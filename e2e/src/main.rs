@@ -9,6 +9,7 @@ use vouchsafe_e2e::{
     cluster::Cluster,
     counts::Counts,
     demo, everything, isolated, manifest, on_node,
+    product::{self, Made},
     tools::{Tool, Tools},
     work::Work,
 };
@@ -40,6 +41,12 @@ enum Command {
         /// Numbers, or parts of names
         filter: Vec<String>,
     },
+    /// Makes the operator's image and its SBOM
+    Image {
+        /// Where to push it, as host/repository:tag; without, it is written to target/image as an OCI layout
+        #[arg(long)]
+        to: Option<String>,
+    },
     /// Checks format, lints, documentation and dependencies
     Check,
     /// Writes deploy/install/install.yaml anew, from the chart
@@ -55,6 +62,9 @@ enum Command {
         /// The operator's program: a release build, or the figures mean little
         #[arg(long)]
         program: PathBuf,
+        /// For how many seconds it is watched when it has nothing to do
+        #[arg(long, default_value_t = 60)]
+        watched: u64,
         /// How many agents; each number is measured in a cluster of its own
         #[arg(default_values_t = [100, 2000])]
         agents: Vec<usize>,
@@ -109,7 +119,12 @@ async fn run(args: Args) -> Result<ExitCode> {
             );
             std::future::pending::<()>().await;
         }
-        Command::Bench { program, agents } => bench::run(&program, &agents, building).await?,
+        Command::Image { to } => println!("{}", told(&product::make(to.as_deref(), building).await?)),
+        Command::Bench {
+            program,
+            watched,
+            agents,
+        } => bench::run(&program, &agents, Duration::from_secs(watched), building).await?,
         Command::Demo { keep } => demo::run(keep, building).await?,
         Command::Suite { filter, width } => {
             let report = everything::cases(&filter, width, building).await?;
@@ -130,6 +145,23 @@ async fn run(args: Args) -> Result<ExitCode> {
         Command::Test { width } => return Ok(close(everything::run(checkout(), width, building).await)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the image is, and how it is signed.
+fn told(made: &Made) -> String {
+    let sbom = made.sbom.display();
+    let mut lines = vec![format!("sbom    {sbom}")];
+    if let Some(layout) = &made.layout {
+        lines.push(format!("image   {} {}", layout.display(), made.digest));
+    }
+    if let Some(image) = &made.pushed {
+        lines.push(format!("image   {image}"));
+        lines.push(format!("sign    cosign sign --key cosign.key {image}"));
+        lines.push(format!(
+            "attest  cosign attest --key cosign.key --type cyclonedx --predicate {sbom} {image}"
+        ));
+    }
+    lines.join("\n")
 }
 
 /// Prints the sum alone on the last line, where programs read it.

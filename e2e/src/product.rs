@@ -1,4 +1,12 @@
-//! The product as it is shipped: one static program, and the image around it.
+//! The product as it is shipped: one static program, the image around it, and the list of what it is made of.
+
+mod make;
+mod sbom;
+
+pub use self::{
+    make::{Made, make},
+    sbom::sbom,
+};
 
 use crate::{images::Image, process::last_lines, tools::Tools, tools::cache_root};
 use anyhow::{Context, Result, bail};
@@ -36,7 +44,7 @@ pub fn build_static() -> Result<PathBuf> {
             TARGET,
         ])
         .env("CARGO_TARGET_DIR", &target)
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .env("RUSTFLAGS", flags()?)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(output)
@@ -46,6 +54,18 @@ pub fn build_static() -> Result<PathBuf> {
         bail!("the static program does not build ({status}):\n{}", last_lines(&log));
     }
     Ok(target.join(TARGET).join("release").join("vouchsafe"))
+}
+
+/// Linked with the C library; and without the names of this machine's folders, so that another machine builds the same.
+fn flags() -> Result<String> {
+    let mut flags = "-C target-feature=+crt-static".to_owned();
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let cargo = home.context("neither CARGO_HOME nor HOME is set")?;
+    for (from, to) in [(cargo.as_path(), "/cargo"), (crate::checkout(), "/vouchsafe")] {
+        flags.push_str(&format!(" --remap-path-prefix={}={to}", from.display()));
+    }
+    Ok(flags)
 }
 
 /// Makes the operator's image in a registry under a tag; `repository@sha256:…`. `folder` is made for it.
