@@ -35,12 +35,7 @@ pub fn folder() -> String {
 pub fn template(tools: &Tools, user: &User, values: &Value) -> Result<Run> {
     let version = KUBERNETES_VERSION.trim_start_matches('v');
     let (chart, about) = (folder(), ["--kube-version", version, "-n", NAMESPACE, "-f", "-"]);
-    let monitors =
-        ["ServiceMonitor", "PrometheusRule"].map(|kind| format!("--api-versions=monitoring.coreos.com/v1/{kind}"));
-    let run = Helm::new(tools)?
-        .run(user, ["template", NAME, &chart])
-        .args(about)
-        .args(monitors);
+    let run = Helm::new(tools)?.run(user, ["template", NAME, &chart]).args(about);
     Ok(run.input(values.to_string()))
 }
 

@@ -122,8 +122,11 @@ fn set(values: &mut Value, path: &str, value: &Value) {
     }
 }
 
+/// As for a cluster that has the Prometheus operator's kinds, too.
 fn template(cx: &Context, values: &Value) -> Result<Run> {
-    chart::template(cx.cluster().tools(), cx.admin(), values)
+    let run = chart::template(cx.cluster().tools(), cx.admin(), values)?;
+    let kinds = ["ServiceMonitor", "PrometheusRule"];
+    Ok(run.args(kinds.map(|kind| format!("--api-versions=monitoring.coreos.com/v1/{kind}"))))
 }
 
 async fn rendered(cx: &Context, values: &Value) -> Result<Vec<Value>> {

@@ -136,7 +136,9 @@ fn each_is_used_by_a_template() {
     let folder = root().join("charts/vouchsafe/templates");
     let templates: String = fs::read_dir(folder)
         .unwrap()
-        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| fs::read_to_string(path).unwrap())
         .collect();
     let used = Regex::new(r"\.Values\.([A-Za-z.]+[A-Za-z])").unwrap();
     let used: BTreeSet<_> = used
