@@ -66,7 +66,8 @@ pub(crate) async fn reconcile(environment: Arc<Environment>, context: Arc<Contex
             tell("PoliciesDiffer", &words);
         }
     }
-    let again = if installed.differing().is_empty() {
+    // What was put back is not in force at once.
+    let again = if installed.differing().is_empty() && probe == Probe::Held {
         PROBE
     } else {
         PROBE_AGAIN

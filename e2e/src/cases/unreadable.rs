@@ -82,7 +82,6 @@ async fn unreadable(cx: Context) -> Result<()> {
     stage.apply(&waiting.objects()).await?;
     await_held(&stage.pods(), &waiting.selector(), 1).await?;
     let promotion = stage.promotion(&waiting.name).await?;
-    let ledger = stage.ledger().await?;
     let roles: Api<ClusterRole> = Api::all(own.client());
     let mut role = roles.get(ROLE).await?;
     let rules = role.rules.clone();
@@ -94,6 +93,7 @@ async fn unreadable(cx: Context) -> Result<()> {
     role.rules = Some(kept.collect());
     let mut role = roles.replace(ROLE, &PostParams::default(), &role).await?;
     operator.kill()?;
+    let ledger = stage.ledger().await?;
     let blind = own.another_operator("operator").await?;
     // It is refused again and again, and does not get ready meanwhile.
     let ready = tokio::select! {
