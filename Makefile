@@ -25,8 +25,8 @@ generate: build ## Write the generated files anew: CRDs, chart, help, install.ya
 	@UPDATE=1 $(CARGO) test --workspace --quiet
 	@$(TARGET)/e2e generate
 
-e2e: build ## Run the suite alone; CASES="D01 drain" for some of it
-	@$(TARGET)/e2e suite $(CASES)
+e2e: build ## Run the suite alone; CASES="D01 drain" for some of it, KUBERNETES=1.37 for another version
+	@$(TARGET)/e2e suite $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(CASES)
 
 image: build ## Make the operator's image and its SBOM; IMAGE=host/repository:tag pushes it there
 	@$(TARGET)/e2e image $(if $(IMAGE),--to $(IMAGE))

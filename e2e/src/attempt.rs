@@ -2,7 +2,7 @@
 //!
 //! Takes any object as JSON, with fields that no type of ours knows; gives what would be stored, or the refusal in the API server's words.
 
-use crate::{pods::GATE, users::User};
+use crate::{cluster::Cluster, pods::GATE, users::User};
 use anyhow::{Context, Result, bail, ensure};
 use kube::{
     Api,
@@ -85,6 +85,18 @@ pub fn api(user: &User, namespace: Option<&str>, api_version: &str, kind: &str) 
         Some(namespace) => Api::namespaced_with(user.client.clone(), namespace, &resource),
         None => Api::all_with(user.client.clone(), &resource),
     }
+}
+
+/// The administrator's API of a kind of policies or bindings, in the version that this cluster serves.
+#[must_use]
+pub fn policies(cluster: &Cluster, kind: &str) -> Api<DynamicObject> {
+    let is_stable = !kind.starts_with("Mutating") || cluster.tools().kubernetes().has_stable_mutations();
+    let version = if is_stable {
+        "admissionregistration.k8s.io/v1"
+    } else {
+        "admissionregistration.k8s.io/v1beta1"
+    };
+    api(cluster.admin(), None, version, kind)
 }
 
 /// Creates an object for real.

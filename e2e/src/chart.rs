@@ -7,7 +7,7 @@ use crate::{
     cluster::Cluster,
     helm::Helm,
     program::Run,
-    tools::{KUBERNETES_VERSION, Tools},
+    tools::Tools,
     users::User,
 };
 use anyhow::{Context, Result};
@@ -33,7 +33,7 @@ pub fn folder() -> String {
 /// # Errors
 /// When helm was not prepared.
 pub fn template(tools: &Tools, user: &User, values: &Value) -> Result<Run> {
-    let version = KUBERNETES_VERSION.trim_start_matches('v');
+    let version = tools.kubernetes().version.trim_start_matches('v');
     let (chart, about) = (folder(), ["--kube-version", version, "-n", NAMESPACE, "-f", "-"]);
     let run = Helm::new(tools)?.run(user, ["template", NAME, &chart]).args(about);
     Ok(run.input(values.to_string()))

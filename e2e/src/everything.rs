@@ -8,7 +8,7 @@ use crate::{
     counts::Counts,
     demo, on_node,
     suite::{self, Report, World},
-    tools::{Progress, Tool, Tools},
+    tools::{Kubernetes, Progress, Tool, Tools},
     work::Work,
 };
 use anyhow::{Context, Result};
@@ -27,7 +27,7 @@ pub async fn run(checkout: &Path, width: usize, progress: Progress) -> Counts {
     sum += part("unit and property tests", async { tests(checkout).await }).await;
     sum += part("checks", checks::run(checkout)).await;
     sum += part("suite", async {
-        let report = cases(&[], width, progress).await?;
+        let report = cases(&[], width, Kubernetes::PINNED, progress).await?;
         report.sum_up();
         Ok(report.counts())
     })
@@ -41,13 +41,13 @@ pub async fn run(checkout: &Path, width: usize, progress: Progress) -> Counts {
     sum
 }
 
-/// Runs the cases that a filter names against a cluster.
+/// Runs the cases that a filter names against a cluster of this version.
 ///
 /// # Errors
 /// When the filter names none, or the cluster does not come up.
-pub async fn cases(filter: &[String], width: usize, progress: Progress) -> Result<Report> {
+pub async fn cases(filter: &[String], width: usize, kubernetes: Kubernetes, progress: Progress) -> Result<Report> {
     let cases = suite::select(cases::all(), filter)?;
-    let tools = Tools::prepare(&Tool::WITHOUT_NODE, progress)?;
+    let tools = Tools::prepare(&Tool::WITHOUT_NODE, progress)?.of_kubernetes(kubernetes, progress)?;
     let world = Arc::new(World::new(Cluster::open(tools, Work::take("suite")?).await?)?);
     Ok(suite::run(&world, cases, width).await)
 }

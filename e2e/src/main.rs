@@ -10,7 +10,7 @@ use vouchsafe_e2e::{
     counts::Counts,
     demo, everything, isolated, manifest, on_node,
     product::{self, Made},
-    tools::{Tool, Tools},
+    tools::{Kubernetes, Tool, Tools},
     work::Work,
 };
 
@@ -27,7 +27,11 @@ enum Command {
     /// Builds the programs that the test cluster is made of, and prints their folder
     Tools,
     /// Starts a cluster, prints how to use it, and keeps it until Ctrl-C
-    Cluster,
+    Cluster {
+        /// The version of the control plane
+        #[arg(long, default_value_t)]
+        kubernetes: Kubernetes,
+    },
     /// Runs the cases of the suite, or those that the words name: by number (`D01`) or by a part of their name
     Suite {
         /// Numbers, or parts of names
@@ -35,6 +39,9 @@ enum Command {
         /// Cases that run at the same time
         #[arg(long, default_value_t = 6)]
         width: usize,
+        /// The version of the control plane
+        #[arg(long, default_value_t)]
+        kubernetes: Kubernetes,
     },
     /// Runs the cases on a real node: a kubelet with containers, on this machine, in namespaces of its own
     Node {
@@ -108,11 +115,17 @@ async fn run(args: Args) -> Result<ExitCode> {
             Tools::metrics(building)?;
             println!("{}", tools.folder().display());
         }
-        Command::Cluster => {
+        Command::Cluster { kubernetes } => {
             let tools = Tools::prepare(&[Tool::Cluster, Tool::Kwok], building)?;
+            let tools = tools.of_kubernetes(kubernetes, building)?;
             let cluster = Cluster::start(tools, Work::take("cluster")?).await?;
             println!("export KUBECONFIG={}", cluster.admin().kubeconfig.display());
-            println!("export PATH={}:$PATH", cluster.tools().folder().display());
+            let programs: Vec<_> = cluster
+                .tools()
+                .folders()
+                .map(|folder| folder.display().to_string())
+                .collect();
+            println!("export PATH={}:$PATH", programs.join(":"));
             eprintln!(
                 "the cluster is up, logs in {}; Ctrl-C ends it",
                 cluster.work().path("logs").display()
@@ -126,8 +139,12 @@ async fn run(args: Args) -> Result<ExitCode> {
             agents,
         } => bench::run(&program, &agents, Duration::from_secs(watched), building).await?,
         Command::Demo { keep } => demo::run(keep, building).await?,
-        Command::Suite { filter, width } => {
-            let report = everything::cases(&filter, width, building).await?;
+        Command::Suite {
+            filter,
+            width,
+            kubernetes,
+        } => {
+            let report = everything::cases(&filter, width, kubernetes, building).await?;
             report.sum_up();
             return Ok(close(report.counts()));
         }

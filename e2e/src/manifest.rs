@@ -6,7 +6,7 @@ use crate::{
     chart::{self, NAME, NAMESPACE},
     checkout,
     program::Run,
-    tools::{KUBERNETES_VERSION, Tools},
+    tools::{Kubernetes, Tools},
 };
 use anyhow::{Context, Result, ensure};
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ pub const FILE: &str = "install.yaml";
 /// # Errors
 /// When helm fails.
 pub async fn text(tools: &Tools) -> Result<String> {
-    let (chart, version) = (chart::folder(), KUBERNETES_VERSION.trim_start_matches('v'));
+    let (chart, version) = (chart::folder(), Kubernetes::PINNED.version.trim_start_matches('v'));
     let place = ["-n", NAMESPACE, "--kube-version", version];
     let args = ["template", NAME, &chart, "--skip-tests"].into_iter().chain(place);
     let rendered = Run::new(tools.path("helm")?).args(args).must().await?;

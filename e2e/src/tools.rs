@@ -6,18 +6,17 @@
 
 mod build;
 mod cache;
+mod kubernetes;
 
 pub use build::Progress;
 pub use cache::cache_root;
+pub use kubernetes::Kubernetes;
 
 use anyhow::{Context, Result, bail};
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
 };
-
-/// The Kubernetes version that the control plane says it is; the module pins the same one.
-pub const KUBERNETES_VERSION: &str = "v1.36.3";
 
 /// A program that this project builds from public Go modules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -129,6 +128,8 @@ impl Tool {
 pub struct Tools {
     folder: PathBuf,
     assets: Option<PathBuf>,
+    plane: Option<PathBuf>,
+    kubernetes: Kubernetes,
 }
 
 impl Tools {
@@ -144,10 +145,40 @@ impl Tools {
         if let Some(folder) = assets.as_deref().filter(|folder| !folder.is_dir()) {
             bail!("KUBEBUILDER_ASSETS is `{}`, which is not a folder", folder.display());
         }
-        let module = module_folder("cluster")?;
-        let folder = cache_root()?.join("bin").join(cache::key(&module, &cache::CLUSTER)?);
-        build::all(&module, &folder, wanted, progress)?;
-        Ok(Self { folder, assets })
+        let source = Source::of("cluster", &cache::CLUSTER)?;
+        Ok(Self {
+            folder: source.build(wanted, progress)?,
+            assets,
+            plane: None,
+            kubernetes: Kubernetes::PINNED,
+        })
+    }
+
+    /// The same, but with the control plane and kubectl of this version; what runs against them stays.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn of_kubernetes(self, kubernetes: Kubernetes, progress: Progress) -> Result<Self> {
+        let plane = match kubernetes.definition() {
+            None => None,
+            Some(definition) => {
+                let sums = definition.replace(".mod", ".sum");
+                let mut source = Source::of("cluster", &[&definition, &sums, "main.go"])?;
+                (source.definition, source.version) = (Some(definition), kubernetes.version);
+                Some(source.build(&[Tool::Cluster], progress)?)
+            }
+        };
+        Ok(Self {
+            plane,
+            kubernetes,
+            ..self
+        })
+    }
+
+    /// The version of the control plane.
+    #[must_use]
+    pub fn kubernetes(&self) -> Kubernetes {
+        self.kubernetes
     }
 
     /// Builds [`Tool::Gitops`] if it is not there yet, which takes minutes the first time; gives its path.
@@ -198,27 +229,53 @@ impl Tools {
         &self.folder
     }
 
-    fn folders(&self) -> impl Iterator<Item = &Path> {
-        self.assets
-            .as_deref()
+    /// Where programs lie, those that go before others first.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        let before = [&self.assets, &self.plane];
+        before
             .into_iter()
+            .filter_map(Option::as_deref)
             .chain(std::iter::once(self.folder.as_path()))
     }
 }
 
 /// A program from a module of its own, which has its name.
-fn alone(tool: Tool, sources: &[&str], progress: Progress) -> Result<PathBuf> {
-    let module = module_folder(tool.file())?;
-    let folder = cache_root()?.join("bin").join(cache::key(&module, sources)?);
-    build::all(&module, &folder, &[tool], progress)?;
+fn alone(tool: Tool, files: &[&str], progress: Progress) -> Result<PathBuf> {
+    let folder = Source::of(tool.file(), files)?.build(&[tool], progress)?;
     Ok(folder.join(tool.file()))
 }
 
-/// A Go module, found from the crate's own place in the checkout.
-fn module_folder(name: &str) -> Result<PathBuf> {
-    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    if !module.join("go.mod").is_file() {
-        bail!("no `go.mod` in `{}`: the suite runs from a checkout", module.display());
+/// What programs are built from.
+struct Source {
+    /// The module's folder.
+    module: PathBuf,
+    /// The file that pins versions, when it is not `go.mod`.
+    definition: Option<String>,
+    /// What the programs say that they are.
+    version: &'static str,
+    /// What decides the bytes.
+    files: Vec<String>,
+}
+
+impl Source {
+    /// A Go module, found from the crate's own place in the checkout.
+    fn of(name: &str, files: &[&str]) -> Result<Self> {
+        let module = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        if !module.join("go.mod").is_file() {
+            bail!("no `go.mod` in `{}`: the suite runs from a checkout", module.display());
+        }
+        Ok(Self {
+            module,
+            definition: None,
+            version: Kubernetes::PINNED.version,
+            files: files.iter().map(|file| (*file).to_owned()).collect(),
+        })
     }
-    Ok(module)
+
+    /// Builds what is not there yet; gives the folder.
+    fn build(&self, wanted: &[Tool], progress: Progress) -> Result<PathBuf> {
+        let folder = cache_root()?.join("bin").join(cache::key(self)?);
+        build::all(self, &folder, wanted, progress)?;
+        Ok(folder)
+    }
 }

@@ -77,7 +77,9 @@ pub(crate) async fn run(context: Arc<Context>, shipped: Shipped, changed: Arc<No
 async fn installed(client: &Client) -> Result<BTreeMap<Name, Value>, Error> {
     let mut found = BTreeMap::new();
     for kind in KINDS {
-        let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource(kind));
+        let resource = resource(client, kind).await;
+        let resource = resource.map_err(write::failed("find out who serves", kind.to_owned()))?;
+        let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
         let listed = api.list(&ListParams::default()).await;
         for mut object in listed.map_err(write::failed("list every", kind.to_owned()))? {
             let name = Name {

@@ -38,3 +38,15 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ .Values.serviceAccount.name }}
 {{- define "vouchsafe.mounts" -}}
 {{- if or .Values.registries.certificates .Values.registries.credentialsSecret }}true{{ end }}
 {{- end }}
+{{- /* The version in which the mutating policies are served. Who renders without a cluster says nothing about kinds, and goes by its version. */ -}}
+{{- define "vouchsafe.mutating" -}}
+{{- $group := "admissionregistration.k8s.io" }}
+{{- $served := .Capabilities.APIVersions }}
+{{- if $served.Has (printf "%s/v1/MutatingAdmissionPolicy" $group) }}{{ $group }}/v1
+{{- else if $served.Has (printf "%s/v1beta1/MutatingAdmissionPolicy" $group) }}{{ $group }}/v1beta1
+{{- else if $served.Has "v1/Pod" }}
+{{- fail "this cluster does not serve MutatingAdmissionPolicy, without which nothing can be held. Kubernetes 1.36 and newer do; on 1.35 start the API server with --feature-gates=MutatingAdmissionPolicy=true --runtime-config=admissionregistration.k8s.io/v1beta1=true" }}
+{{- else if semverCompare ">= 1.36.0-0" .Capabilities.KubeVersion.Version }}{{ $group }}/v1
+{{- else }}{{ $group }}/v1beta1
+{{- end }}
+{{- end }}

@@ -22,6 +22,11 @@ pub(super) fn cases() -> Vec<Case> {
             "every value of the chart does what it says, and a wrong one is refused by its name",
             values,
         ),
+        Case::new(
+            &[],
+            "the chart writes mutating policies in the version that is served, and none where none is",
+            versions,
+        ),
     ]
 }
 
@@ -66,6 +71,50 @@ async fn values(cx: Context) -> Result<()> {
     let attempts: Vec<_> = lines.into_iter().map(|line| tried(cx.clone(), line)).collect();
     let tried: Vec<()> = stream::iter(attempts).buffer_unordered(WIDTH).try_collect().await?;
     ensure!(!tried.is_empty(), "no value was tried");
+    Ok(())
+}
+
+/// What a cluster says of itself, and in which version the mutating policies are, or why there are none.
+const SERVED: &[(&str, &[&str], Result<&str, &str>)] = &[
+    ("1.36.0", &[], Ok("v1")),
+    ("1.35.0", &[], Ok("v1beta1")),
+    ("1.35.0", &["v1/Pod", STABLE, BETA], Ok("v1")),
+    ("1.36.0", &["v1/Pod", STABLE, BETA], Ok("v1")),
+    ("1.35.0", &["v1/Pod", BETA], Ok("v1beta1")),
+    ("1.35.0", &["v1/Pod"], Err("does not serve MutatingAdmissionPolicy")),
+    ("1.36.0", &["v1/Pod"], Err("does not serve MutatingAdmissionPolicy")),
+    (
+        "1.34.4",
+        &["v1/Pod", BETA],
+        Err("chart requires kubeVersion: >= 1.35.0-0"),
+    ),
+];
+const STABLE: &str = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy";
+const BETA: &str = "admissionregistration.k8s.io/v1beta1/MutatingAdmissionPolicy";
+
+async fn versions(cx: Context) -> Result<()> {
+    for (version, kinds, expected) in SERVED {
+        let kinds = kinds.iter().map(|kind| format!("--api-versions={kind}"));
+        let run = template(&cx, &json!({}))?.args(["--kube-version", version]).args(kinds);
+        let told = run.line();
+        match expected {
+            Err(reason) => drop(run.ran().await?.must_fail_with(reason)?),
+            Ok(version) => {
+                let objects = chart::objects(&run.must().await?)?;
+                let written = |start: &str| -> Vec<&str> {
+                    let of = |object: &&Value| chart::called(object).starts_with(start);
+                    let versions = objects.iter().filter(of).map(|object| object.get("apiVersion"));
+                    versions.flatten().filter_map(Value::as_str).collect()
+                };
+                let group = "admissionregistration.k8s.io/";
+                let (mutating, validating) = (written("MutatingAdmission"), written("ValidatingAdmission"));
+                ensure!(mutating.len() > 6 && validating.len() > 12, "{told}: {objects:?}");
+                let is_so = mutating.iter().all(|found| found.strip_prefix(group) == Some(version))
+                    && validating.iter().all(|found| found.strip_prefix(group) == Some("v1"));
+                ensure!(is_so, "{told}: {mutating:?}, {validating:?}");
+            }
+        }
+    }
     Ok(())
 }
 

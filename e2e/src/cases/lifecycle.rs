@@ -197,7 +197,7 @@ async fn await_policies(stage: &Stage, state: InstalledPolicies, differing: &[&s
 async fn policies(cx: &Context) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for kind in POLICIES {
-        let api = attempt::api(cx.admin(), None, "admissionregistration.k8s.io/v1", kind);
+        let api = attempt::policies(cx.cluster(), kind);
         let names = api.list(&ListParams::default()).await?;
         found.extend(names.iter().map(|object| format!("{kind}/{}", object.name_any())));
     }

@@ -2,7 +2,7 @@
 //! installed, or free for a reason. A subresource that a new Kubernetes brings fails this case until somebody has looked at it.
 
 use crate::{
-    attempt::api,
+    attempt::policies,
     suite::{Case, Context},
 };
 use anyhow::{Context as _, Result, ensure};
@@ -197,7 +197,7 @@ async fn resources(cx: &Context, group: &str) -> Result<Vec<String>> {
 async fn rules(cx: &Context) -> Result<BTreeMap<String, Rules>> {
     let mut rules = BTreeMap::new();
     for kind in ["ValidatingAdmissionPolicy", "MutatingAdmissionPolicy"] {
-        let installed = api(cx.admin(), None, "admissionregistration.k8s.io/v1", kind);
+        let installed = policies(cx.cluster(), kind);
         for policy in installed.list(&ListParams::default()).await? {
             let spec = policy.data.get("spec").context("a policy without a spec")?;
             rules.insert(policy.name_any(), of(spec));

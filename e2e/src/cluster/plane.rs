@@ -140,7 +140,12 @@ impl Plane {
         for component in Component::of(nodes).iter().copied() {
             let args = match component {
                 Component::Etcd => etcd(work.folder(), store, peer),
-                Component::ApiServer => api_server(nodes, work.folder(), store, port),
+                Component::ApiServer => {
+                    let flags = tools.kubernetes().api_server_flags().iter().copied();
+                    let mut args = api_server(nodes, work.folder(), store, port);
+                    args.extend(flags.map(str::to_owned));
+                    args
+                }
                 Component::Controllers => controllers(work.folder()),
                 Component::Scheduler => scheduler(work.folder()),
                 Component::Nodes => fake_nodes(work.folder()),

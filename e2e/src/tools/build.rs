@@ -1,6 +1,6 @@
 //! Builds the programs, one after the other, each only once, also when two runs start together.
 
-use super::{KUBERNETES_VERSION, Tool};
+use super::{Source, Tool};
 use anyhow::{Context, Result, bail};
 use std::{
     fs::File,
@@ -19,7 +19,7 @@ const SHOWN_LINES: usize = 30;
 const REPORT_EVERY: Duration = Duration::from_secs(15);
 
 /// Builds what is wanted and missing into `folder`.
-pub(super) fn all(module: &Path, folder: &Path, wanted: &[Tool], progress: Progress) -> Result<()> {
+pub(super) fn all(source: &Source, folder: &Path, wanted: &[Tool], progress: Progress) -> Result<()> {
     let missing = |tool: &&Tool| !folder.join(tool.file()).is_file();
     if !wanted.iter().any(|tool| missing(&tool)) {
         return Ok(());
@@ -28,27 +28,28 @@ pub(super) fn all(module: &Path, folder: &Path, wanted: &[Tool], progress: Progr
     let lock = File::create(folder.join(".lock")).context("cannot make the cache's lock file")?;
     lock.lock().context("cannot lock the cache")?;
     for tool in wanted.iter().filter(missing) {
-        one(module, folder, *tool, progress)?;
+        one(source, folder, *tool, progress)?;
         link_applets(folder, *tool)?;
     }
     Ok(())
 }
 
-fn one(module: &Path, folder: &Path, tool: Tool, progress: Progress) -> Result<()> {
+fn one(source: &Source, folder: &Path, tool: Tool, progress: Progress) -> Result<()> {
     let file = tool.file();
     let unfinished = folder.join(format!(".{file}.unfinished"));
     let log = folder.join(format!("{file}.log"));
     let output = File::create(&log).with_context(|| format!("cannot write `{}`", log.display()))?;
     let mut build = Command::new("go")
-        .current_dir(module)
+        .current_dir(&source.module)
         .args([
             "build",
             "-mod=readonly",
             "-buildvcs=false",
             "-ldflags",
-            &link_flags(),
-            "-o",
+            &link_flags(source.version),
         ])
+        .args(source.definition.iter().map(|file| format!("-modfile={file}")))
+        .arg("-o")
         .arg(&unfinished)
         .arg(tool.package())
         .env_remove("GOFLAGS")
@@ -66,8 +67,8 @@ fn one(module: &Path, folder: &Path, tool: Tool, progress: Progress) -> Result<(
 }
 
 /// Clients parse the server's version, and fail when it is the placeholder of an unversioned build.
-fn link_flags() -> String {
-    format!("-s -w -X k8s.io/component-base/version.gitVersion={KUBERNETES_VERSION}")
+fn link_flags(version: &str) -> String {
+    format!("-s -w -X k8s.io/component-base/version.gitVersion={version}")
 }
 
 fn wait_reporting(build: &mut std::process::Child, file: &str, progress: Progress) -> Result<std::process::ExitStatus> {

@@ -1,9 +1,9 @@
 //! Where built programs are kept, and under which key.
 
-use super::KUBERNETES_VERSION;
+use super::Source;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The files that decide what is built from the module `cluster`.
 pub(super) const CLUSTER: [&str; 5] = ["go.mod", "go.sum", "main.go", "node/main.go", "agent/main.go"];
@@ -29,16 +29,17 @@ pub fn cache_root() -> Result<PathBuf> {
 }
 
 /// The first 16 hex digits of a digest over the module's files, the version that is linked in, and the machine's kind.
-pub(super) fn key(module: &Path, sources: &[&str]) -> Result<String> {
+pub(super) fn key(source: &Source) -> Result<String> {
     let mut hash = Sha256::new();
-    for name in sources {
-        let path = module.join(name);
+    for name in &source.files {
+        let path = source.module.join(name);
         let bytes = std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         hash.update(format!("{name} {}\n", bytes.len()));
         hash.update(bytes);
     }
     hash.update(format!(
-        "{KUBERNETES_VERSION} {} {}",
+        "{} {} {}",
+        source.version,
         std::env::consts::OS,
         std::env::consts::ARCH
     ));
@@ -53,7 +54,17 @@ pub(super) fn key(module: &Path, sources: &[&str]) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLUSTER, key};
+    use super::{super::Kubernetes, CLUSTER, Source, key};
+    use std::path::Path;
+
+    fn source(module: &Path) -> Source {
+        Source {
+            module: module.to_owned(),
+            definition: None,
+            version: Kubernetes::PINNED.version,
+            files: CLUSTER.map(str::to_owned).to_vec(),
+        }
+    }
 
     #[test]
     fn every_source_is_in_the_key() {
@@ -64,24 +75,26 @@ mod tests {
         for name in CLUSTER {
             std::fs::write(module.path().join(name), "one").unwrap();
         }
-        let mut seen = vec![key(module.path(), &CLUSTER).unwrap()];
-        assert_eq!(
-            key(module.path(), &CLUSTER).unwrap(),
-            seen[0],
-            "the same bytes are the same key"
-        );
+        let source = source(module.path());
+        let mut seen = vec![key(&source).unwrap()];
+        assert_eq!(key(&source).unwrap(), seen[0], "the same bytes are the same key");
         for name in CLUSTER {
             std::fs::write(module.path().join(name), "two").unwrap();
-            let next = key(module.path(), &CLUSTER).unwrap();
+            let next = key(&source).unwrap();
             assert!(!seen.contains(&next), "a changed `{name}` must be another key");
             seen.push(next);
         }
+        let other = Source {
+            version: "v1.0.0",
+            ..source
+        };
+        assert!(!seen.contains(&key(&other).unwrap()), "another version is another key");
     }
 
     #[test]
     fn a_missing_source_is_named() {
         let module = tempfile::tempdir().unwrap();
-        let error = key(module.path(), &CLUSTER).unwrap_err();
+        let error = key(&source(module.path())).unwrap_err();
         assert!(error.to_string().contains("go.mod"), "{error}");
     }
 }

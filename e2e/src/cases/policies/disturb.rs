@@ -1,9 +1,8 @@
 //! What is done to policies and bindings, and how they become again what they were.
 
 use crate::{
-    attempt::{api, patch},
+    attempt::{patch, policies},
     suite::Context,
-    users::User,
 };
 use anyhow::{Context as _, Result, ensure};
 use kube::{
@@ -103,29 +102,32 @@ pub(super) fn disturbances() -> Vec<Disturbance> {
 
 /// What is installed, as it was before anything was done to it.
 pub(super) struct Policies {
-    admin: User,
+    apis: BTreeMap<&'static str, Api<DynamicObject>>,
     before: BTreeMap<(String, String), DynamicObject>,
 }
 
 impl Policies {
     pub(super) async fn as_installed(cx: &Context) -> Result<Self> {
-        let mut before = BTreeMap::new();
+        let (mut apis, mut before) = (BTreeMap::new(), BTreeMap::new());
         for kind in [POLICY, BINDING, MUTATION, MUTATION_BINDING] {
-            for object in all(cx.admin(), kind).list(&ListParams::default()).await? {
+            let api = policies(cx.cluster(), kind);
+            for object in api.list(&ListParams::default()).await? {
                 if object.name_any().starts_with("vouchsafe-") {
                     before.insert((kind.to_owned(), object.name_any()), object);
                 }
             }
+            apis.insert(kind, api);
         }
         ensure!(before.len() > 20, "only {} of them are installed", before.len());
-        Ok(Self {
-            admin: cx.admin().clone(),
-            before,
-        })
+        Ok(Self { apis, before })
+    }
+
+    fn all(&self, kind: &str) -> Result<&Api<DynamicObject>> {
+        self.apis.get(kind).context("no kind of policies")
     }
 
     pub(super) async fn delete(&self, kind: &str, name: &str) -> Result<()> {
-        let deleted = all(&self.admin, kind).delete(name, &DeleteParams::default()).await;
+        let deleted = self.all(kind)?.delete(name, &DeleteParams::default()).await;
         deleted
             .map(drop)
             .with_context(|| format!("cannot delete {kind}/{name}"))
@@ -133,7 +135,7 @@ impl Policies {
 
     /// Replaces a part of it, or adds that.
     pub(super) async fn edit(&self, kind: &str, name: &str, at: &str, to: &Value) -> Result<()> {
-        let api = all(&self.admin, kind);
+        let api = self.all(kind)?;
         let mut object = api.get(name).await?;
         let (parent, field) = at.rsplit_once('/').context("no path")?;
         let parent = object.data.pointer_mut(parent).context("there is no such place")?;
@@ -145,9 +147,9 @@ impl Policies {
 
     /// Labels it, which means nothing.
     pub(super) async fn label(&self, kind: &str, name: &str) -> Result<()> {
-        let api = all(&self.admin, kind);
+        let api = self.all(kind)?;
         let change = json!({"metadata": {"labels": {"somebody": "was-here"}, "annotations": {"somebody": "was-here"}}});
-        patch(&api, name, None, &change).await?.taken("a label").map(drop)
+        patch(api, name, None, &change).await?.taken("a label").map(drop)
     }
 
     pub(super) async fn bind(&self) -> Result<()> {
@@ -155,7 +157,7 @@ impl Policies {
             "metadata": {"name": FOREIGN}, "spec": {"policyName": "vouchsafe-access", "validationActions": ["Audit"],
                 "paramRef": {"name": "nobodys", "parameterNotFoundAction": "Allow"}},
         });
-        let api = all(&self.admin, BINDING);
+        let api = self.all(BINDING)?;
         api.create(&PostParams::default(), &serde_json::from_value(binding)?)
             .await?;
         Ok(())
@@ -172,12 +174,12 @@ impl Policies {
 
     /// Makes everything what it was.
     pub(super) async fn restore(&self) -> Result<()> {
-        let bindings = all(&self.admin, BINDING);
+        let bindings = self.all(BINDING)?;
         if bindings.get_opt(FOREIGN).await?.is_some() {
             self.delete(BINDING, FOREIGN).await?;
         }
         for ((kind, name), before) in &self.before {
-            let api = all(&self.admin, kind);
+            let api = self.all(kind)?;
             match api.get_opt(name).await? {
                 None => {
                     let mut object = before.clone();
@@ -197,8 +199,4 @@ impl Policies {
         }
         Ok(())
     }
-}
-
-fn all(admin: &User, kind: &str) -> Api<DynamicObject> {
-    api(admin, None, "admissionregistration.k8s.io/v1", kind)
 }
