@@ -1,4 +1,5 @@
-//! `make test`: unit and property tests, then the checks, the suite, the real node and the demo; the sum of all in the last line.
+//! `make test`: unit and property tests, then the checks, the suite, some of it on the newest Kubernetes, the real node and the demo; the sum
+//! of all in the last line.
 //!
 //! A part that could not run counts as a failure, so that the sum can never be good without it.
 
@@ -21,6 +22,9 @@ use tokio::{
 /// From which the property tests draw their cases, so that two runs of the same tree say the same.
 const SEED: &str = "20261125";
 
+/// What a newer Kubernetes could break first: new fields of pods, new subresources, new defaults of policies, and the story itself.
+const ON_NEWEST: [&str; 8] = ["A01", "A03", "D01", "D03", "D06", "D20", "D43", "D62"];
+
 /// Runs everything, and gives the sum.
 pub async fn run(checkout: &Path, width: usize, progress: Progress) -> Counts {
     let mut sum = Counts::default();
@@ -28,6 +32,13 @@ pub async fn run(checkout: &Path, width: usize, progress: Progress) -> Counts {
     sum += part("checks", checks::run(checkout)).await;
     sum += part("suite", async {
         let report = cases(&[], width, Kubernetes::PINNED, progress).await?;
+        report.sum_up();
+        Ok(report.counts())
+    })
+    .await;
+    let newest = Kubernetes::NEWEST;
+    sum += part(&format!("suite on Kubernetes {newest}"), async {
+        let report = cases(&ON_NEWEST.map(str::to_owned), width, newest, progress).await?;
         report.sum_up();
         Ok(report.counts())
     })
@@ -48,7 +59,11 @@ pub async fn run(checkout: &Path, width: usize, progress: Progress) -> Counts {
 pub async fn cases(filter: &[String], width: usize, kubernetes: Kubernetes, progress: Progress) -> Result<Report> {
     let cases = suite::select(cases::all(), filter)?;
     let tools = Tools::prepare(&Tool::WITHOUT_NODE, progress)?.of_kubernetes(kubernetes, progress)?;
-    let world = Arc::new(World::new(Cluster::open(tools, Work::take("suite")?).await?)?);
+    let folder = match kubernetes {
+        Kubernetes::PINNED => "suite".to_owned(),
+        other => format!("suite-{other}"),
+    };
+    let world = Arc::new(World::new(Cluster::open(tools, Work::take(&folder)?).await?)?);
     Ok(suite::run(&world, cases, width).await)
 }
 

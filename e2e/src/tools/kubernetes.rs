@@ -22,6 +22,12 @@ impl Kubernetes {
         version: "v1.36.3",
     };
 
+    /// The newest one.
+    pub const NEWEST: Self = Self {
+        minor: "1.37",
+        version: "v1.37.2",
+    };
+
     /// All, oldest first.
     pub const ALL: [Self; 3] = [
         Self {
@@ -29,10 +35,7 @@ impl Kubernetes {
             version: "v1.35.4",
         },
         Self::PINNED,
-        Self {
-            minor: "1.37",
-            version: "v1.37.2",
-        },
+        Self::NEWEST,
     ];
 
     /// Whether its API server serves mutating policies as `v1`.
