@@ -61,7 +61,7 @@ pub async fn cases(filter: &[String], width: usize, kubernetes: Kubernetes, prog
     let tools = Tools::prepare(&Tool::WITHOUT_NODE, progress)?.of_kubernetes(kubernetes, progress)?;
     let folder = match kubernetes {
         Kubernetes::PINNED => "suite".to_owned(),
-        other => format!("suite-{other}"),
+        other => format!("suite-{}", other.minor.replace('.', "-")),
     };
     let world = Arc::new(World::new(Cluster::open(tools, Work::take(&folder)?).await?)?);
     Ok(suite::run(&world, cases, width).await)
