@@ -26,7 +26,8 @@ pub(crate) fn failed(what: &'static str, object: String) -> impl FnOnce(kube::Er
     }
 }
 
-/// Applies the whole status of an object.
+/// Applies the whole status of an object, if it is still as it was when it was looked at: what was decided on an older state would be told, and
+/// counted, twice.
 pub(crate) async fn status<K>(api: &Api<K>, object: &K, manager: &str, status: &impl Serialize) -> Result<(), Error>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
@@ -34,7 +35,7 @@ where
     let body = json!({
         "apiVersion": K::api_version(&()),
         "kind": K::kind(&()),
-        "metadata": {"name": object.name_any(), "uid": object.uid()},
+        "metadata": {"name": object.name_any(), "uid": object.uid(), "resourceVersion": object.resource_version()},
         "status": status,
     });
     let params = PatchParams::apply(manager).force();
