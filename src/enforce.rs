@@ -20,6 +20,7 @@ use crate::{
     operator::Settings,
     record::Recorder,
     serve::Health,
+    traces::Traces,
 };
 use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
@@ -42,6 +43,8 @@ pub(crate) struct Context {
     pub(crate) health: Arc<Health>,
     /// What is measured.
     pub(crate) metrics: Arc<Metrics>,
+    /// Where traces of promotions go, if anywhere.
+    pub(crate) traces: Option<Arc<Traces>>,
     /// Policies that were made ready.
     pub(crate) policies: promotions::Compiled,
     /// What is known of the admission policies that are installed.

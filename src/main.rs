@@ -9,6 +9,7 @@ mod operator;
 mod record;
 mod serve;
 mod telemetry;
+mod traces;
 
 use std::{env, process::ExitCode};
 

@@ -45,6 +45,7 @@ pub(crate) struct Metrics {
     registry_requests: Family<Asked, Counter>,
     registry_duration: Histogram,
     events_dropped: Counter,
+    spans_dropped: Counter,
 }
 
 impl Metrics {
@@ -66,6 +67,7 @@ impl Metrics {
             registry_requests: Family::default(),
             registry_duration: quick(),
             events_dropped: Counter::default(),
+            spans_dropped: Counter::default(),
         };
         all.register();
         all.begin();
@@ -116,6 +118,8 @@ impl Metrics {
         );
         let help = "Events that were not written, as too many waited";
         to.register("events_dropped", help, self.events_dropped.clone());
+        let help = "Spans not sent, as too many waited or the collector did not take them";
+        to.register("spans_dropped", help, self.spans_dropped.clone());
     }
 
     /// What has not happened yet has happened zero times: a rate needs a beginning.
@@ -193,6 +197,11 @@ impl Metrics {
         self.events_dropped.inc();
     }
 
+    /// So many spans could not be sent.
+    pub(crate) fn spans_dropped(&self, count: usize) {
+        self.spans_dropped.inc_by(count as u64);
+    }
+
     /// All of it, in [`CONTENT_TYPE`].
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
@@ -234,6 +243,7 @@ mod tests {
         metrics.api_answered(409);
         metrics.registry_asked("verified", Duration::from_millis(80));
         metrics.event_dropped();
+        metrics.spans_dropped(3);
         let text = metrics.text();
         for line in [
             "vouchsafe_leader 0",
@@ -246,6 +256,7 @@ mod tests {
             r#"vouchsafe_api_requests_total{code="409"} 1"#,
             r#"vouchsafe_registry_requests_total{result="verified"} 1"#,
             "vouchsafe_events_dropped_total 1",
+            "vouchsafe_spans_dropped_total 3",
         ] {
             assert!(text.lines().any(|found| found == line), "no `{line}` in {text}");
         }

@@ -16,6 +16,7 @@ use crate::{
     observe::{self, change::Queues, signatures::Signatures},
     record::Recorder,
     serve::{self, Health, Told},
+    traces,
 };
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Client, Config, core::PartialObjectMeta, runtime::controller::ReconcileRequest};
@@ -96,6 +97,7 @@ pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
     tracing::info!(event = "leading", holder = settings.name, "this operator writes");
     queues.all(&world);
     let changed = observe::policies::watch(&client, &mut tasks);
+    let (traces, flush) = traces::start(&settings.name, &metrics).unzip();
     let signatures = Signatures::new(registry, credentials, world.changes.clone(), Arc::clone(&metrics));
     let context = Arc::new(Context {
         recorder: Recorder::new(client, Arc::clone(&metrics), &mut tasks),
@@ -107,11 +109,22 @@ pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
         settings,
         health,
         metrics,
+        traces,
         world,
     });
     context.metrics.leads(&context);
     tasks.spawn(policies::run(Arc::clone(&context), shipped, changed));
     spawn(&mut tasks, taken, &context);
+    until_told(tasks, claim, seeking, flush).await
+}
+
+/// Goes on until it is told to stop, or cannot go on.
+async fn until_told(
+    mut tasks: JoinSet<()>,
+    mut claim: lease::Claim,
+    seeking: lease::Seeking,
+    flush: Option<traces::Flush>,
+) -> Result<(), OperatorError> {
     tokio::select! {
         () = stopped() => tracing::info!(event = "stop", "stopping"),
         () = claim.lost() => return Err(OperatorError::LeaseLost),
@@ -120,6 +133,9 @@ pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
     // Nobody writes any more when the next one may begin.
     tasks.shutdown().await;
     seeking.end().await;
+    if let Some(flush) = flush {
+        flush.end().await;
+    }
     Ok(())
 }
 

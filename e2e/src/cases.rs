@@ -45,6 +45,7 @@ mod story;
 mod subresources;
 mod switch;
 mod three_environments;
+mod traces;
 mod unlabelled;
 mod unreadable;
 mod upgrade;
@@ -110,6 +111,7 @@ pub fn all() -> Vec<Case> {
         subresources::cases(),
         switch::cases(),
         three_environments::cases(),
+        traces::cases(),
         unreadable::cases(),
         unlabelled::cases(),
         upgrade::cases(),

@@ -13,6 +13,7 @@ pub mod chance;
 pub mod chart;
 pub mod checks;
 pub mod cluster;
+pub mod collector;
 pub mod cosign;
 pub mod counts;
 pub mod demo;

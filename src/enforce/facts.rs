@@ -39,7 +39,7 @@ pub(crate) async fn gather(promotion: &Promotion, surface: &Surface, policy: &Po
         .partition(Result::is_ok);
     Facts {
         evidence: evidence.into_iter().filter_map(Result::ok).collect(),
-        signatures: signatures(surface, &namespace, policy, context),
+        signatures: signatures(promotion, surface, &namespace, policy, context),
         indexes: BTreeMap::new(),
         writers: if matters {
             writers(&approvals, &namespace, context).await
@@ -99,8 +99,15 @@ fn evidence(
 }
 
 /// Where the images are: as the workloads name them, and as whoever asked says. The digest is what counts, wherever it is fetched from.
-fn signatures(surface: &Surface, namespace: &str, policy: &Policy, context: &Context) -> Vec<SignatureFact> {
+fn signatures(
+    promotion: &Promotion,
+    surface: &Surface,
+    namespace: &str,
+    policy: &Policy,
+    context: &Context,
+) -> Vec<SignatureFact> {
     let mut facts = Vec::new();
+    let asker = context.traces.as_ref().and_then(|traces| traces.of(promotion));
     for requirement in &policy.requires {
         let Some(CheckRule::Signature { authorities, .. }) = requirement.definition.as_ref().map(|check| &check.rule)
         else {
@@ -113,7 +120,7 @@ fn signatures(surface: &Surface, namespace: &str, policy: &Policy, context: &Con
         facts.extend(
             context
                 .signatures
-                .facts(namespace, &requirement.check, authorities, &images),
+                .facts(namespace, &requirement.check, authorities, &images, asker.as_ref()),
         );
     }
     facts

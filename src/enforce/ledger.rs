@@ -19,7 +19,11 @@ mod view;
 
 use self::{barrier::Barrier, owners::ReplicaSets, store::Stored, view::View};
 use super::{Context, Error, until};
-use crate::observe::{ENFORCEMENT, ENVIRONMENT};
+use crate::{
+    observe::{ENFORCEMENT, ENVIRONMENT},
+    traces::Trail,
+};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, ResourceExt,
@@ -33,8 +37,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
-use vouchsafe_api::environment::Enforcement;
-use vouchsafe_core::clearance::Plan;
+use vouchsafe_api::{Environment, environment::Enforcement};
+use vouchsafe_core::clearance::{LedgerSpec, Plan};
 
 /// How often what waits is judged anew because something else had to be protected first.
 const MAX_ROUNDS: usize = 4;
@@ -101,53 +105,86 @@ pub(crate) async fn reconcile(
         // Nobody knows what is asked for: what is cleared stays, nothing new is.
         return Ok(Action::requeue(RESYNC));
     };
-    let mut stored = Stored::read(&context, &name).await?;
+    let stored = Stored::read(&context, &name).await?;
     let current = stored.valid_for(&namespace, label);
-    let found = config::look(&context, &name, current.as_ref()).await?;
-    let mut view = View::of(&context, &namespace, &environment, current, found.changed.clone());
+    let trail = Trail::begin(context.traces.as_ref(), current.as_ref());
+    let done = bring(&context, &namespace, &environment, (stored, current), &trail).await;
+    trail.tell(&context, &name, done.as_ref().err());
+    let Done { opened, ends } = done?;
+    context.metrics.opened(opened, begun.elapsed());
+    Ok(Action::requeue(ends.map_or(RESYNC, |end| until(end).min(RESYNC))))
+}
+
+/// What came of it.
+struct Done {
+    /// Pods and Jobs that were let go.
+    opened: usize,
+    /// When to look again.
+    ends: Option<Timestamp>,
+}
+
+/// Withdraws, protects, grants, lets go: all of it in this order.
+async fn bring(
+    context: &Context,
+    namespace: &PartialObjectMeta<Namespace>,
+    environment: &Environment,
+    (mut stored, current): (Stored, Option<LedgerSpec>),
+    trail: &Trail,
+) -> Result<Done, Error> {
+    let name = namespace.name_any();
+    let found = config::look(context, &name, current.as_ref()).await?;
+    let mut view = View::of(context, namespace, environment, current, found.changed.clone());
     if view.begins() {
-        grandfather::take_in(&context, &mut view).await?;
+        grandfather::take_in(context, &mut view).await?;
     } else {
-        grandfather::edited(&context, &mut view);
+        grandfather::edited(context, &mut view);
     }
     let Plan {
         withdrawal, dropped, ..
     } = view.plan(super::now());
-    view.current = stored.withdraw(&context, withdrawal).await?;
+    view.current = stored.withdraw(context, withdrawal, trail).await?;
     context.ledgers.config.remember(&name, found);
-    let released = admit(&context, &mut stored, &mut view).await?;
-    dropped::tell(&context, &name, &dropped, &released.dropped);
-    survey::take(&context, &view);
+    let released = admit(context, &mut stored, &mut view, trail).await?;
+    dropped::tell(context, &name, &dropped, &released.dropped);
+    survey::take(context, &view);
     context.ledgers.reached(&name);
-    enforce(&context, &namespace, environment.spec.enforcement).await?;
-    release::all(&context, &released).await?;
-    let opened = released.pods.len() + released.jobs.len();
-    context.metrics.opened(opened, begun.elapsed());
-    Ok(Action::requeue(
-        view.ends().map_or(RESYNC, |end| until(end).min(RESYNC)),
-    ))
+    enforce(context, namespace, environment.spec.enforcement).await?;
+    if trail.is_told() {
+        held::owners(context, &view, &released, trail);
+    }
+    release::all(context, &released, trail).await?;
+    Ok(Done {
+        opened: released.pods.len() + released.jobs.len(),
+        ends: view.ends(),
+    })
 }
 
 /// Protects, judges what waits, and grants; again when what was judged is made of something that was not protected yet.
-async fn admit(context: &Context, stored: &mut Stored, view: &mut View) -> Result<held::Released, Error> {
+async fn admit(
+    context: &Context,
+    stored: &mut Stored,
+    view: &mut View,
+    trail: &Trail,
+) -> Result<held::Released, Error> {
     // What an earlier process protected it may not have seen to be.
     let mut unseen = context.ledgers.is_first(&view.namespace);
     let offered = view.wanted.profiles.len();
     for _ in 0..MAX_ROUNDS {
         let protect = view.plan(super::now()).protect;
         if protect.is_some() {
-            view.current = stored.protect(context, protect).await?;
+            view.current = stored.protect(context, protect, trail).await?;
             unseen = true;
         }
         if unseen {
-            context.ledgers.barrier.wait(context).await?;
+            let seen = context.ledgers.barrier.wait(context);
+            trail.step("barrier", None, seen).await?;
             unseen = false;
         }
         view.wanted.profiles.truncate(offered);
         let mut released = held::judge(context, view).await?;
         let plan = view.plan(super::now());
         if plan.protect.is_none() {
-            stored.grant(context, plan.grant).await?;
+            stored.grant(context, plan.grant, trail).await?;
             released.dropped = plan.dropped;
             return Ok(released);
         }

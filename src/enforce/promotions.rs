@@ -9,7 +9,7 @@ mod status;
 pub(crate) use self::compiled::Compiled;
 
 use super::{Context, Error, facts, now, until, write};
-use crate::record::decided;
+use crate::{record::decided, traces::Decided};
 use kube::{Api, ResourceExt, runtime::controller::Action};
 use std::{
     sync::Arc,
@@ -45,15 +45,39 @@ pub(crate) async fn reconcile(promotion: Arc<Promotion>, context: Arc<Context>) 
         let namespace = promotion.namespace().unwrap_or_default();
         let api = Api::<Promotion>::namespaced(context.world.client.clone(), &namespace);
         write::status(&api, promotion.as_ref(), MANAGER, &next).await?;
-        if let Ok(judged) = &judged {
-            decided::log(&promotion, &judged.decision, judged.facts_digest);
-        }
+        told(&promotion, &previous, &next, judged.as_ref().ok(), &context, now);
         if previous.verdict != next.verdict {
             context.recorder.verdict(&promotion, &next);
             waited(&promotion, &previous, &context, now);
         }
     }
     Ok(Action::requeue(review.map_or(RESYNC, |at| until(at).min(RESYNC))))
+}
+
+/// Tells the log, and the Promotion's trace, what was decided.
+fn told(
+    promotion: &Promotion,
+    previous: &PromotionStatus,
+    next: &PromotionStatus,
+    judged: Option<&Judged>,
+    context: &Context,
+    begun: jiff::Timestamp,
+) {
+    let traced = context.traces.as_ref().and_then(|traces| traces.of(promotion));
+    let decision = judged.map(|judged| (&judged.decision, judged.facts_digest));
+    if let Some((decision, facts)) = decision {
+        let ids = traced.as_ref().map(|traced| traced.decision(begun));
+        decided::log(promotion, decision, facts, ids);
+    }
+    if let Some(traced) = traced {
+        traced.decided(&Decided {
+            previous,
+            next,
+            decision,
+            begun,
+            ended: now(),
+        });
+    }
 }
 
 /// Measures for how long the release waited, now that it does not any more, or for others.

@@ -4,7 +4,12 @@
 //! namespace has few requests under way at a time, so that a registry that hangs delays nobody else.
 
 use super::change::Change;
-use crate::metrics::Metrics;
+use crate::{
+    enforce::now,
+    metrics::Metrics,
+    traces::{Asked, Traced},
+};
+use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -68,6 +73,8 @@ impl Answer {
 struct Entry {
     answer: Option<Answer>,
     wanted: Instant,
+    /// Who wanted it last, where that is traced.
+    asker: Option<Traced>,
 }
 
 /// One question.
@@ -103,6 +110,7 @@ impl Signatures {
         check: &str,
         authorities: &[Authority],
         images: &BTreeSet<String>,
+        asker: Option<&Traced>,
     ) -> Vec<SignatureFact> {
         let fact = |digest, answer: Answer| SignatureFact {
             check: check.to_owned(),
@@ -133,16 +141,17 @@ impl Signatures {
                 image: reference,
                 authorities: keys.clone(),
             };
-            facts.extend(self.look(question).map(|answer| fact(digest, answer)));
+            facts.extend(self.look(question, asker).map(|answer| fact(digest, answer)));
         }
         facts
     }
 
-    fn look(self: &Arc<Self>, question: Question) -> Option<Answer> {
+    fn look(self: &Arc<Self>, question: Question, asker: Option<&Traced>) -> Option<Answer> {
         let mut known = self.known();
         let entries = known.entry(question.namespace.clone()).or_default();
         if let Some(entry) = entries.get_mut(&question.key) {
             entry.wanted = Instant::now();
+            entry.asker = asker.cloned();
             return entry.answer.clone();
         }
         if entries.len() >= MAX_IMAGES {
@@ -152,6 +161,7 @@ impl Signatures {
         let entry = Entry {
             answer: None,
             wanted: Instant::now(),
+            asker: asker.cloned(),
         };
         entries.insert(question.key.clone(), entry);
         let this = Arc::clone(self);
@@ -164,9 +174,9 @@ impl Signatures {
         let slots = self.slots(&question.namespace);
         let mut pause = PAUSES.0;
         loop {
-            let report = {
+            let (begun_at, report) = {
                 let Ok(_slot) = slots.acquire().await else { return };
-                let begun = Instant::now();
+                let (begun_at, begun) = (now(), Instant::now());
                 let report = image_signatures(
                     &self.registry,
                     &question.image,
@@ -175,11 +185,12 @@ impl Signatures {
                 )
                 .await;
                 self.metrics.registry_asked(word(report.state), begun.elapsed());
-                report
+                (begun_at, report)
             };
             let retry_after = report.retry_after.unwrap_or_default();
             let settled = report.complete && report.state == signature::SignatureState::Verified;
-            if !self.tell(&question, answer(report)) || settled {
+            let word = word(report.state);
+            if !self.tell(&question, answer(report), begun_at, word) || settled {
                 return;
             }
             tokio::time::sleep(pause.max(retry_after)).await;
@@ -188,7 +199,7 @@ impl Signatures {
     }
 
     /// Notes an answer and wakes whom it concerns; false when nobody has wanted to know for long.
-    fn tell(&self, question: &Question, answer: Answer) -> bool {
+    fn tell(&self, question: &Question, answer: Answer, begun: Timestamp, word: &'static str) -> bool {
         let mut known = self.known();
         let Some(entries) = known.get_mut(&question.namespace) else {
             return false;
@@ -201,6 +212,16 @@ impl Signatures {
             return false;
         }
         if entry.answer.as_ref() != Some(&answer) {
+            if let Some(asker) = &entry.asker {
+                asker.asked(&Asked {
+                    host: question.image.repository().host(),
+                    image: &question.key.0,
+                    answer: word,
+                    detail: &answer.detail,
+                    begun,
+                    ended: now(),
+                });
+            }
             entry.answer = Some(answer);
             let digest = question.image.digest().to_string();
             let _ = self.changes.send(Change::Signature { digest });

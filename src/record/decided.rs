@@ -1,11 +1,12 @@
 //! The log line of a decision: `event=decision`, what it is about, what was decided, and the digests of what it was made from.
 
 use kube::ResourceExt;
+use opentelemetry::{SpanId, TraceId};
 use vouchsafe_api::Promotion;
 use vouchsafe_core::{decision::Decision, digest::Digest};
 
-/// Writes the line.
-pub(crate) fn log(promotion: &Promotion, decision: &Decision, facts: Digest) {
+/// Writes the line; `ids` are those of its span, where there are traces.
+pub(crate) fn log(promotion: &Promotion, decision: &Decision, facts: Digest, ids: Option<(TraceId, SpanId)>) {
     let outcomes: Vec<_> = decision
         .checks
         .iter()
@@ -30,5 +31,7 @@ pub(crate) fn log(promotion: &Promotion, decision: &Decision, facts: Digest) {
         facts_digest = %facts,
         not_after = decision.term.map(|term| term.not_after.to_string()),
         next_review_at = decision.next_review_at.map(|at| at.to_string()),
+        trace_id = ids.map(|(trace, _)| trace.to_string()),
+        span_id = ids.map(|(_, span)| span.to_string()),
     );
 }

@@ -34,9 +34,15 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ .Values.serviceAccount.name }}
 {{- end }}
 {{- $unique | toJson }}
 {{- end }}
+{{- /* The port of the collector of traces. */ -}}
+{{- define "vouchsafe.collectorPort" -}}
+{{- $endpoint := .Values.tracing.endpoint }}
+{{- $place := $endpoint | trimPrefix "https://" | trimPrefix "http://" | splitList "/" | first }}
+{{- with regexFind ":[0-9]+$" $place }}{{ trimPrefix ":" . }}{{ else }}{{ hasPrefix "https://" $endpoint | ternary 443 80 }}{{ end }}
+{{- end }}
 {{- /* Whether anything of the configuration is mounted. */ -}}
 {{- define "vouchsafe.mounts" -}}
-{{- if or .Values.registries.certificates .Values.registries.credentialsSecret }}true{{ end }}
+{{- if or .Values.registries.certificates .Values.registries.credentialsSecret .Values.tracing.certificatesConfigMap }}true{{ end }}
 {{- end }}
 {{- /* The version in which the mutating policies are served. Who renders without a cluster says nothing about kinds, and goes by its version. */ -}}
 {{- define "vouchsafe.mutating" -}}

@@ -47,6 +47,28 @@ topologySpreadConstraints:
 {{- if .Values.registries.credentialsSecret }}
 - {name: VOUCHSAFE_REGISTRY_CREDENTIALS, value: /etc/vouchsafe/credentials/.dockerconfigjson}
 {{- end }}
+{{- if .Values.tracing.endpoint }}
+{{- include "vouchsafe.tracing" . | nindent 0 }}
+{{- end }}
+{{- end }}
+{{- /* The standard variables of OpenTelemetry. */ -}}
+{{- define "vouchsafe.tracing" -}}
+- {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ .Values.tracing.endpoint | quote }}}
+- {name: OTEL_TRACES_SAMPLER, value: traceidratio}
+- {name: OTEL_TRACES_SAMPLER_ARG, value: {{ .Values.tracing.ratio | quote }}}
+{{- with .Values.tracing.resourceAttributes }}
+{{- $pairs := list }}
+{{- range $key, $value := . }}
+{{- $pairs = append $pairs (printf "%s=%s" $key $value) }}
+{{- end }}
+- {name: OTEL_RESOURCE_ATTRIBUTES, value: {{ join "," $pairs | quote }}}
+{{- end }}
+{{- with .Values.tracing.headersSecret }}
+- {name: OTEL_EXPORTER_OTLP_HEADERS, valueFrom: {secretKeyRef: {name: {{ . | quote }}, key: headers}}}
+{{- end }}
+{{- if .Values.tracing.certificatesConfigMap }}
+- {name: OTEL_EXPORTER_OTLP_CERTIFICATE, value: /etc/vouchsafe/collector/ca.crt}
+{{- end }}
 {{- end }}
 {{- /* The verb, and the flags that may be given several times. */ -}}
 {{- define "vouchsafe.args" -}}
@@ -65,6 +87,9 @@ volumeMounts:
 {{- if .Values.registries.credentialsSecret }}
 - {name: credentials, mountPath: /etc/vouchsafe/credentials, readOnly: true}
 {{- end }}
+{{- if .Values.tracing.certificatesConfigMap }}
+- {name: collector, mountPath: /etc/vouchsafe/collector, readOnly: true}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- define "vouchsafe.volumes" -}}
@@ -75,6 +100,9 @@ volumes:
 {{- end }}
 {{- with .Values.registries.credentialsSecret }}
 - {name: credentials, secret: {secretName: {{ . | quote }}}}
+{{- end }}
+{{- with .Values.tracing.certificatesConfigMap }}
+- {name: collector, configMap: {name: {{ . | quote }}}}
 {{- end }}
 {{- end }}
 {{- end }}

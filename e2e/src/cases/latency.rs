@@ -57,12 +57,13 @@ async fn latency(cx: Context) -> Result<()> {
 }
 
 /// The nearest rank of sorted values.
-fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+pub(super) fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     let rank = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
     sorted.get(rank).copied().unwrap_or_default()
 }
 
-async fn of_namespace(stage: &Stage) -> Result<Vec<Duration>> {
+/// How long each of ten pods of a namespace waited.
+pub(super) async fn of_namespace(stage: &Stage) -> Result<Vec<Duration>> {
     let agents: Vec<AgentOf> = (0..EACH)
         .map(|number| AgentOf::new(&format!("agent-{number}")).with_prompt(&format!("{}", chance::below(u16::MAX))))
         .collect();

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     enforce::{Context, Error, now, write},
-    observe::{is_held, is_static, workloads},
+    observe::{AgentState, is_held, is_static, workloads},
+    traces::Trail,
 };
 use jiff::{SignedDuration, Timestamp};
 use kube::{ResourceExt, api::DynamicObject};
@@ -41,7 +42,7 @@ pub(super) async fn judge(context: &Context, view: &mut View) -> Result<Released
         if pod.metadata.deletion_timestamp.is_some() {
             continue;
         }
-        if is_granted(view, &pod) || one(context, view, &pod, true).await? {
+        if granted(view, &pod).is_some() || one(context, view, &pod, true).await? {
             released.pods.push(pod);
         }
         tokio::task::yield_now().await;
@@ -50,14 +51,13 @@ pub(super) async fn judge(context: &Context, view: &mut View) -> Result<Released
     Ok(released)
 }
 
-/// Whether the pod is like one that this ledger grants already, so that only its siblings were judged.
-fn is_granted(view: &View, pod: &DynamicObject) -> bool {
+/// As what the ledger grants a pod like this one already, so that only its siblings were judged.
+fn granted<'a>(view: &'a View, pod: &DynamicObject) -> Option<&'a Subject> {
     let raw = workloads::json(pod);
     let token = token::injected();
-    view.wanted
-        .profiles
-        .iter()
-        .any(|granted| granted.profile.matches(&raw, &token))
+    let mut all = view.wanted.profiles.iter();
+    let found = all.find(|granted| granted.profile.matches(&raw, &token))?;
+    Some(&found.subject)
 }
 
 /// Whether a pod may go. What is known of configuration tells most that may not; only what may is judged by bytes that are read `fresh`.
@@ -192,19 +192,7 @@ fn is_cleared_job(context: &Context, view: &View, job: &DynamicObject, now: Time
         template_matches(ledger, spec, now).is_some()
             || view.grandfather_until.is_some() && template_ran_before(ledger, spec, now)
     });
-    let owner = job
-        .owner_references()
-        .iter()
-        .find(|owner| owner.controller == Some(true));
-    let made_by = owner.and_then(|owner| context.world.workloads.get(&owner.kind, &view.namespace, &owner.name));
-    let uids = [job.uid(), made_by.and_then(|owner| owner.uid())];
-    let means = |state: &crate::observe::AgentState| {
-        state
-            .workloads
-            .iter()
-            .any(|found| found.object.uid().is_some() && uids.contains(&found.object.uid()))
-    };
-    let cleared = |agent: &str, state: &crate::observe::AgentState| {
+    let cleared = |agent: &str, state: &AgentState| {
         view.wanted.cleared.iter().any(|cleared| {
             cleared.agent == agent
                 && cleared.release == state.release
@@ -212,11 +200,40 @@ fn is_cleared_job(context: &Context, view: &View, job: &DynamicObject, now: Time
                 && !cleared.templates.is_empty()
         })
     };
-    known
-        || view
-            .states
-            .iter()
-            .any(|(agent, state)| means(state) && cleared(agent, state))
+    known || meaning(context, view, job).any(|(agent, state)| cleared(agent, state))
+}
+
+/// The agents that mean a Job, or the CronJob that made it.
+fn meaning<'a>(
+    context: &Context,
+    view: &'a View,
+    job: &DynamicObject,
+) -> impl Iterator<Item = (&'a String, &'a AgentState)> {
+    let owner = job
+        .owner_references()
+        .iter()
+        .find(|owner| owner.controller == Some(true));
+    let made_by = owner.and_then(|owner| context.world.workloads.get(&owner.kind, &view.namespace, &owner.name));
+    let uids = [job.uid(), made_by.and_then(|owner| owner.uid())];
+    let states = view.states.iter().map(|(agent, state)| (agent, state.as_ref()));
+    states.filter(move |(_, state)| {
+        let mut workloads = state.workloads.iter();
+        workloads.any(|found| found.object.uid().is_some() && uids.contains(&found.object.uid()))
+    })
+}
+
+/// Tells whose each of these is, as far as an agent means it: for traces alone, nothing is let go by it.
+pub(super) fn owners(context: &Context, view: &View, released: &Released, trail: &Trail) {
+    for pod in &released.pods {
+        if let Some(Subject { agent, release, .. }) = granted(view, pod) {
+            trail.owns(pod, agent, *release);
+        }
+    }
+    for job in &released.jobs {
+        if let Some((agent, state)) = meaning(context, view, job).next() {
+            trail.owns(job, agent, state.release);
+        }
+    }
 }
 
 /// Where nothing is held: pods that would run get their profiles, so that enforcement can begin, and the others are counted.
@@ -227,7 +244,7 @@ async fn observe(context: &Context, view: &mut View) -> Result<Released, Error> 
         if pod.metadata.deletion_timestamp.is_some() || is_static(&pod) {
             continue;
         }
-        if !is_granted(view, &pod) && !one(context, view, &pod, false).await? {
+        if granted(view, &pod).is_none() && !one(context, view, &pod, false).await? {
             would_hold += 1;
         }
         // Hundreds of pods are judged from memory: whoever has to act in time, as whoever holds the lease, comes in between.

@@ -6,6 +6,7 @@ use super::held::Released;
 use crate::{
     enforce::{Context, Error, write},
     observe::{GATE, HELD, workloads},
+    traces::Trail,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::{
@@ -18,10 +19,12 @@ use serde_json::{Value, json};
 const AT_ONCE: usize = 8;
 
 /// Lets go of everything that may go.
-pub(super) async fn all(context: &Context, released: &Released) -> Result<(), Error> {
-    let pods = stream::iter(released.pods.clone()).map(|each| async move { pod(context, &each).await });
+pub(super) async fn all(context: &Context, released: &Released, trail: &Trail) -> Result<(), Error> {
+    let pods = stream::iter(released.pods.clone());
+    let pods = pods.map(|each| async move { trail.lets_go(&each, pod(context, &each)).await });
     pods.buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-    let jobs = stream::iter(released.jobs.clone()).map(|each| async move { job(context, &each).await });
+    let jobs = stream::iter(released.jobs.clone());
+    let jobs = jobs.map(|each| async move { trail.lets_go(&each, job(context, &each)).await });
     jobs.buffer_unordered(AT_ONCE).try_collect().await
 }
 

@@ -1,6 +1,9 @@
 //! The Clearance as stored, written as a whole and only over what was read: nothing that somebody slipped in survives.
 
-use crate::enforce::{Context, Error, write};
+use crate::{
+    enforce::{Context, Error, write},
+    traces::Trail,
+};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, ResourceExt,
@@ -44,8 +47,9 @@ impl Stored {
         &mut self,
         context: &Context,
         spec: Option<LedgerSpec>,
+        trail: &Trail,
     ) -> Result<Option<LedgerSpec>, Error> {
-        self.write(context, spec, "withdraw").await?;
+        self.write(context, spec, "withdraw", trail).await?;
         Ok(self.spec())
     }
 
@@ -54,19 +58,32 @@ impl Stored {
         &mut self,
         context: &Context,
         spec: Option<LedgerSpec>,
+        trail: &Trail,
     ) -> Result<Option<LedgerSpec>, Error> {
-        self.write(context, spec, "protect").await?;
+        self.write(context, spec, "protect", trail).await?;
         Ok(self.spec())
     }
 
     /// Lets in what is cleared.
-    pub(super) async fn grant(&mut self, context: &Context, spec: Option<LedgerSpec>) -> Result<(), Error> {
-        self.write(context, spec, "grant").await
+    pub(super) async fn grant(
+        &mut self,
+        context: &Context,
+        spec: Option<LedgerSpec>,
+        trail: &Trail,
+    ) -> Result<(), Error> {
+        self.write(context, spec, "grant", trail).await
     }
 
     /// Writes it, when there is anything to write. Ledgers are large: none is kept longer than it is needed.
-    async fn write(&mut self, context: &Context, spec: Option<LedgerSpec>, what: &'static str) -> Result<(), Error> {
+    async fn write(
+        &mut self,
+        context: &Context,
+        spec: Option<LedgerSpec>,
+        what: &'static str,
+        trail: &Trail,
+    ) -> Result<(), Error> {
         let Some(spec) = spec else { return Ok(()) };
+        trail.writes(&spec);
         let api: Api<Clearance> = Api::namespaced(context.world.client.clone(), &self.namespace);
         let failed = || write::failed(what, format!("{}/{NAME}", self.namespace));
         let value = serde_json::to_value(&spec);
@@ -81,12 +98,15 @@ impl Stored {
             ..ObjectMeta::default()
         };
         let object = Clearance { metadata, spec };
+        let params = PostParams::default();
         let written = if self.object.is_some() {
-            api.replace(NAME, &PostParams::default(), &object).await
+            let replaced = async { api.replace(NAME, &params, &object).await.map_err(failed()) };
+            trail.step(what, Some("PUT"), replaced).await
         } else {
-            api.create(&PostParams::default(), &object).await
+            let created = async { api.create(&params, &object).await.map_err(failed()) };
+            trail.step(what, Some("POST"), created).await
         };
-        self.object = Some(Arc::new(written.map_err(failed())?));
+        self.object = Some(Arc::new(written?));
         tracing::info!(
             event = "ledger",
             namespace = self.namespace,
