@@ -6,7 +6,15 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SigningKey,
 };
-use std::sync::atomic::{AtomicU32, Ordering};
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+use tokio_rustls::TlsAcceptor;
 use yasna::{
     Tag,
     models::{ObjectIdentifier, UTCTime},
@@ -32,6 +40,23 @@ pub struct Identity {
     pub certificate: String,
     /// The private key, PKCS#8.
     pub key: String,
+}
+
+impl Identity {
+    /// For a server that shows it.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub fn acceptor(&self) -> Result<TlsAcceptor> {
+        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes());
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes());
+        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(
+            vec![certificate.context("the certificate cannot be read")?],
+            key.context("the key cannot be read")?,
+        );
+        let config = config.context("the certificate cannot be used")?;
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
 }
 
 /// Signs certificates.

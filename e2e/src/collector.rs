@@ -1,6 +1,6 @@
 //! A collector of traces on the loopback interface: it decodes OTLP as it is sent over HTTP, keeps the spans, and can misbehave.
 
-use crate::ports;
+use crate::{authority::Identity, ports};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -24,9 +24,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     task::JoinHandle,
 };
+use tokio_rustls::TlsAcceptor;
 
 /// What it does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +86,7 @@ struct Taken {
 /// A collector, up while this lives.
 #[derive(Debug)]
 pub struct Collector {
-    address: String,
+    endpoint: String,
     taken: Arc<Mutex<Taken>>,
     task: JoinHandle<()>,
 }
@@ -101,20 +103,32 @@ impl Collector {
     /// # Errors
     /// When there is no free port.
     pub async fn start(manner: Manner) -> Result<Self> {
+        Self::listen("http", None, manner).await
+    }
+
+    /// Starts one that is spoken to by TLS.
+    ///
+    /// # Errors
+    /// When there is no free port, or the certificate cannot be used.
+    pub async fn start_with_tls(manner: Manner, identity: &Identity) -> Result<Self> {
+        Self::listen("https", Some(identity.acceptor()?), manner).await
+    }
+
+    async fn listen(scheme: &str, tls: Option<TlsAcceptor>, manner: Manner) -> Result<Self> {
         let address = format!("127.0.0.1:{}", ports::free()?);
         let listener = TcpListener::bind(&address).await.context("the collector has no port")?;
         let taken = Arc::new(Mutex::new(Taken::default()));
         Ok(Self {
-            address,
-            task: tokio::spawn(serve(listener, manner, Arc::clone(&taken))),
+            endpoint: format!("{scheme}://{address}"),
+            task: tokio::spawn(serve(listener, tls, manner, Arc::clone(&taken))),
             taken,
         })
     }
 
     /// What `OTEL_EXPORTER_OTLP_ENDPOINT` has to be.
     #[must_use]
-    pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     /// Requests that came, whatever became of them.
@@ -150,13 +164,27 @@ impl Collector {
     }
 }
 
-async fn serve(listener: TcpListener, manner: Manner, taken: Arc<Mutex<Taken>>) {
+async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, manner: Manner, taken: Arc<Mutex<Taken>>) {
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(connection(stream, manner, Arc::clone(&taken)));
+        let (tls, taken) = (tls.clone(), Arc::clone(&taken));
+        tokio::spawn(async move {
+            match tls {
+                None => connection(stream, manner, taken).await,
+                // Whoever does not believe the certificate breaks it off.
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        connection(stream, manner, taken).await;
+                    }
+                }
+            }
+        });
     }
 }
 
-async fn connection(stream: TcpStream, manner: Manner, taken: Arc<Mutex<Taken>>) {
+async fn connection<S>(stream: S, manner: Manner, taken: Arc<Mutex<Taken>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let service = service_fn(move |request| answer(request, manner, Arc::clone(&taken)));
     let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     // The operator may be killed in the middle.

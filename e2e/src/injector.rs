@@ -9,7 +9,6 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use serde_json::{Value, json};
 use std::{
     convert::Infallible,
@@ -46,13 +45,7 @@ impl Injector {
     /// When the cluster is not ours, or there is no port.
     pub async fn start(cluster: &Cluster, change: Change) -> Result<Self> {
         let (identity, ca) = cluster.server()?;
-        let certificate = CertificateDer::from_pem_slice(identity.certificate.as_bytes());
-        let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes());
-        let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(
-            vec![certificate.context("the webhook's certificate cannot be read")?],
-            key.context("the webhook's key cannot be read")?,
-        );
-        let tls = TlsAcceptor::from(Arc::new(config.context("the webhook cannot use its certificate")?));
+        let tls = identity.acceptor()?;
         let address = format!("127.0.0.1:{}", ports::free()?);
         let listener = TcpListener::bind(&address).await.context("the webhook has no port")?;
         let calls = Arc::new(AtomicU32::new(0));

@@ -46,15 +46,19 @@ pub(super) fn cases() -> Vec<Case> {
 async fn traced(cx: &Context, name: &str, collector: &Collector) -> Result<Operator> {
     let operator = cx.another_operator(name).await?;
     Ok(operator
-        .with("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint())
+        .with("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint())
         .with("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20word")
         .with("OTEL_RESOURCE_ATTRIBUTES", "k8s.cluster.name=blue"))
 }
 
 async fn whole(cx: Context) -> Result<()> {
     let first = cx.operator().await?;
-    let collector = Collector::start(Manner::Takes).await?;
+    let (identity, ca) = cx.cluster().server()?;
+    let certificates = cx.cluster().work().path("collector.crt");
+    std::fs::write(&certificates, ca).context("cannot write the collector's authority")?;
+    let collector = Collector::start_with_tls(Manner::Takes, &identity).await?;
     let operator = traced(&cx, "operator-traced", &collector).await?;
+    let operator = operator.with("OTEL_EXPORTER_OTLP_CERTIFICATE", &certificates.display().to_string());
     let said = first.log()?;
     ensure!(
         !said.contains(r#""event":"traces""#),
@@ -77,22 +81,26 @@ async fn check(cx: &Context, base: &str, spec: Value) -> Result<String> {
     Ok(name)
 }
 
-/// Held; a registry is asked; a machine measures; the operator crashes; a person approves; it runs.
-async fn promoted(cx: &Context, operator: &Operator, collector: &Collector) -> Result<()> {
-    operator.start().await?;
+/// A signed image, and the Checks that want its signature and a scan.
+async fn image_and_checks(cx: &Context) -> Result<(String, String, String)> {
     let cosign = cx.cosign().await?;
     let keys = cosign.keys(&cx.name("keys")).await?;
     let image = cx.registry().await?.push(&cx.name("agent"), "traced").await?;
     cosign.sign(&keys, &image).await?;
     let authority = json!({"name": "ci", "key": keys.pem});
-    let signed = check(
-        cx,
-        "signed",
-        json!({"signature": {"of": ["Image"], "authorities": [authority]}}),
-    )
-    .await?;
+    let signed = json!({"signature": {"of": ["Image"], "authorities": [authority]}});
     let measured = json!({"evidence": {"subject": "Release", "policy": "counters.failed == 0"}});
-    let scan = check(cx, "scan", measured).await?;
+    Ok((
+        image,
+        check(cx, "signed", signed).await?,
+        check(cx, "scan", measured).await?,
+    ))
+}
+
+/// Held; a registry is asked; a machine measures; the operator crashes; a person approves; it runs.
+async fn promoted(cx: &Context, operator: &Operator, collector: &Collector) -> Result<()> {
+    operator.start().await?;
+    let (image, signed, scan) = image_and_checks(cx).await?;
     let spec = json!({
         "sensitivity": "High", "enforcement": "Hold", "requires": [{"check": signed}, {"check": scan}],
         "unknownAuthor": "Accept", "approvals": [{"role": "security"}],
