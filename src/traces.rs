@@ -18,6 +18,8 @@ pub(crate) use self::{
     promotion::{Asked, Decided, Traced},
 };
 
+pub(crate) use opentelemetry::{SpanId, TraceId};
+
 use self::settings::Settings;
 use crate::metrics::Metrics;
 use opentelemetry::KeyValue;

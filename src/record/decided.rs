@@ -1,7 +1,7 @@
 //! The log line of a decision: `event=decision`, what it is about, what was decided, and the digests of what it was made from.
 
+use crate::traces::{SpanId, TraceId};
 use kube::ResourceExt;
-use opentelemetry::{SpanId, TraceId};
 use vouchsafe_api::Promotion;
 use vouchsafe_core::{decision::Decision, digest::Digest};
 

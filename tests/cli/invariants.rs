@@ -76,6 +76,16 @@ fn one_crate_names_sigstore() {
 }
 
 #[test]
+fn spans_are_made_in_one_place() {
+    let found = files_with("src", r"\bopentelemetry");
+    assert!(found.iter().any(|name| name == "src/traces.rs"), "{found:?}");
+    let strays = elsewhere(&found, &["src/traces"]);
+    assert!(strays.is_empty(), "{strays:?} name OpenTelemetry");
+    let manifests = files_with("crates", r"(?m)^opentelemetry");
+    assert!(manifests.is_empty(), "{manifests:?} depend on it");
+}
+
+#[test]
 fn the_core_depends_on_nothing_that_reaches_outside() {
     let found = files_with(
         "crates/vouchsafe-core",
