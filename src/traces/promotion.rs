@@ -141,8 +141,6 @@ impl Traced {
             Verdict::Cleared | Verdict::Superseded => return,
         };
         let mut span = self.below_root(name, since.at, until);
-        // Who looks before its last write was seen ends the same wait again, at another time.
-        span.id = self.id(name, since.at, &until.to_string());
         span.attributes.push(text("vouchsafe.verdict", verdict.as_str()));
         let words = previous.waiting_for.as_ref();
         span.attributes
