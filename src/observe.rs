@@ -4,6 +4,7 @@
 
 pub(crate) mod change;
 pub(crate) mod content;
+pub(crate) mod identities;
 pub(crate) mod policies;
 pub(crate) mod signatures;
 mod start;
@@ -14,6 +15,7 @@ pub(crate) use self::start::start;
 
 use self::{
     content::Kept,
+    identities::Identities,
     workloads::{Found, Workloads},
 };
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
@@ -59,6 +61,7 @@ pub(crate) struct World {
     pub(crate) namespaces: Store<PartialObjectMeta<Namespace>>,
     pub(crate) config_maps: Store<PartialObjectMeta<ConfigMap>>,
     pub(crate) workloads: Workloads,
+    pub(crate) identities: Arc<Identities>,
     pub(crate) kept: Kept,
     pub(crate) changes: UnboundedSender<change::Change>,
     states: Mutex<HashMap<(String, String), Arc<AgentState>>>,

@@ -19,6 +19,7 @@ mod gitops;
 mod grandfathered;
 mod grants;
 mod ground;
+mod identity;
 mod kinds;
 mod latency;
 mod ledgers;
@@ -86,6 +87,7 @@ pub fn all() -> Vec<Case> {
         grandfathered::cases(),
         grants::cases(),
         ground::cases(),
+        identity::cases(),
         kinds::cases(),
         latency::cases(),
         ledgers::cases(),

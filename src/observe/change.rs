@@ -27,6 +27,8 @@ pub(crate) enum Change {
     },
     /// A ConfigMap.
     Config { namespace: String, name: String },
+    /// What is beside the agents of a namespace.
+    Identity { namespace: String },
     /// A namespace.
     Namespace(String),
     /// An Environment.
@@ -134,6 +136,11 @@ fn wake(world: &World, queues: &Queues, change: Change) {
             }
         }
         Change::Config { namespace, name } => config(world, queues, &namespace, &name),
+        Change::Identity { namespace } => {
+            if !world.environment_of(&namespace).is_empty() {
+                queues.ledger(&namespace);
+            }
+        }
         Change::Namespace(name) => namespace(world, queues, &name),
         Change::Environment(name) => environment(world, queues, &name),
         Change::Check(name) => check(world, queues, &name),

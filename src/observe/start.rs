@@ -3,6 +3,7 @@
 use super::{
     Kept, World,
     change::{Change, Queues, route},
+    identities::Identities,
     is_held, is_static,
     watch::{Seen, Watches},
     workloads::{KINDS, Workloads, kind_of, resource},
@@ -44,9 +45,8 @@ fn watch(client: &Client, changes: &mpsc::UnboundedSender<Change>, tasks: &mut J
         let changes = changes.clone();
         move |change| drop(changes.send(change))
     };
-    let (agents, environments, checks) = (send(), send(), send());
-    let (promotions, evidence, approvals, waivers) = (send(), send(), send(), send());
-    let (clearances, namespaces, config_maps) = (send(), send(), send());
+    let (agents, environments, checks, promotions, evidence) = (send(), send(), send(), send(), send());
+    let (approvals, waivers, clearances, namespaces, config_maps) = (send(), send(), send(), send(), send());
     World {
         agents: watches.specified(Api::all(all()), move |agent: &Agent, _| {
             agents(Change::Agent {
@@ -93,6 +93,7 @@ fn watch(client: &Client, changes: &mpsc::UnboundedSender<Change>, tasks: &mut J
             });
         }),
         workloads: workloads(client, changes, &mut watches),
+        identities: Identities::watch(client, changes, watches.tasks),
         client: client.clone(),
         kept: Kept::default(),
         changes: changes.clone(),
@@ -167,5 +168,6 @@ async fn ready(world: &World) -> Result<(), WriterDropped> {
     for store in world.workloads.stores.values() {
         Store::wait_until_ready(store).await?;
     }
+    world.identities.ready().await;
     Ok(())
 }

@@ -24,6 +24,10 @@ pub const MAX_WAITING: usize = 64;
 /// Characters of one explanation.
 pub const MAX_EXPLANATION: usize = 300;
 
+mod identity;
+
+pub use self::identity::{Account, BoundRole, Identity, NamedService, Needs};
+
 words! {
     /// What controllers add to a pod by its kind, so that it may differ from pod to pod.
     Varies {
@@ -101,6 +105,9 @@ pub struct ClearanceSpec {
     #[serde(default)]
     #[schemars(schema_with = "map::<Protected, MAX_PROTECTED>")]
     pub protected_config: BTreeMap<String, Protected>,
+    /// What service accounts of cleared pods may do and where names lead, as they were cleared.
+    #[serde(default)]
+    pub identity: Identity,
     /// What agents wait for, in one line each.
     #[serde(default)]
     #[schemars(schema_with = "waiting")]
@@ -253,6 +260,12 @@ mod tests {
             "templates": {"b".repeat(32): {"agent": "refund", "release": release, "notAfter": "2027-01-01T00:00:00Z", "spec": {"x": 1}}},
             "releases": {"1".repeat(64): {"agent": "refund", "notAfter": "2027-01-01T00:00:00Z"}},
             "protectedConfig": {"ConfigMap/prompts": {"present": true}},
+            "identity": {
+                "accounts": {"refund": {"annotations": {"cloud.example/role": "reader"}, "roles": ["ClusterRole/view", "Role/refund"]}},
+                "roles": {"refund": {"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]}, "large": {}},
+                "services": {"tools": {"present": true, "leads": {"selector": {"app": "tools"}}}, "nowhere": {"present": false}},
+                "needs": {"1".repeat(32): {"accounts": ["refund"], "services": ["tools"]}},
+            },
             "waiting": {"refund": "approval by security"},
         });
         ledger
@@ -289,5 +302,7 @@ mod tests {
         ] {
             assert_eq!(written[map], json!({}), "{map}");
         }
+        let empty = json!({"accounts": {}, "roles": {}, "services": {}, "needs": {}});
+        assert_eq!(written["identity"], empty);
     }
 }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use vouchsafe_core::{
     clearance::{
-        ClearedRelease, Images, LedgerSpec, MAX_PROFILES, Offered, OwnerKind, Profile, Subject, Wanted, plan,
+        Around, ClearedRelease, Images, LedgerSpec, MAX_PROFILES, Offered, OwnerKind, Profile, Subject, Wanted, plan,
         would_hold,
     },
     decision::Enforcement,
@@ -141,6 +141,7 @@ fn wanted(pods: &[Value], token: &Value, now: Timestamp) -> Wanted {
         grandfather_until: None,
         revoked: [].into(),
         changed: [].into(),
+        around: Around::default(),
         waiting: BTreeMap::new(),
         keep_previous: 2,
     }

@@ -30,6 +30,7 @@ mod account;
 mod additions;
 mod exempt;
 mod holds;
+mod identity;
 mod ledger;
 mod owner;
 mod plan;
@@ -44,6 +45,11 @@ pub use self::{
     additions::without_controller_additions,
     exempt::Exempt,
     holds::{Held, ran_before, template_matches, template_ran_before, would_hold},
+    identity::{
+        Account, Around, Binding as RoleBinding, BoundRole, Identity, MARKS, MARKS_BELOW, MAX_CONTENT, MAX_IDENTITY,
+        MAX_NAMES, MAX_NEEDED, MAX_OF_ONE, MAX_ROLE, NamedService, Needs, There, annotations, binding as role_binding,
+        key as release_key, leads, named, rules,
+    },
     ledger::{Cleared, LedgerSpec, ProfileEntry, Protected, Subject, TemplateEntry},
     owner::OwnerKind,
     plan::{

@@ -18,7 +18,7 @@ use vouchsafe_api::{approval::Vote, promotion::status::Verdict};
 const WIDTH: usize = 6;
 
 /// What may be asked for: a word for it, and how kubectl asks. Without a namespace where the object has none.
-const QUESTIONS: [Question; 18] = [
+const QUESTIONS: [Question; 19] = [
     ("see the namespace", "get namespaces", true),
     ("read promotions", "list promotions.vouchsafe.dev", true),
     ("read policies", "list environments.vouchsafe.dev", false),
@@ -38,6 +38,7 @@ const QUESTIONS: [Question; 18] = [
     ("break-glass", "break-glass environments.vouchsafe.dev/prod", true),
     ("require", "create environments.vouchsafe.dev", false),
     ("assign", "assign environments.vouchsafe.dev/prod", false),
+    ("entitle", "entitle environments.vouchsafe.dev/prod", true),
     ("debug", "debug environments.vouchsafe.dev/prod", true),
     ("clear", "update clearances.vouchsafe.dev", true),
     ("judge", "patch promotions.vouchsafe.dev --subresource=status", true),
@@ -80,7 +81,7 @@ const ROLES: [(&str, bool, &[&str]); 10] = [
     (
         "vouchsafe-admin",
         true,
-        &["read promotions", "read policies", "require", "assign"],
+        &["read promotions", "read policies", "require", "assign", "entitle"],
     ),
     ("vouchsafe-policy-viewer", true, &["read policies"]),
 ];

@@ -17,8 +17,8 @@ use std::{
 use vouchsafe_api::{Environment, Promotion, promotion::status::Verdict};
 use vouchsafe_core::{
     clearance::{
-        ClearedRelease, Exempt, Grandfathered, LedgerSpec, Offered, Plan, Profile, ProfileEntry, Subject, Wanted,
-        exempted, plan,
+        Around, ClearedRelease, Exempt, Grandfathered, LedgerSpec, Offered, Plan, Profile, ProfileEntry, Subject,
+        Wanted, exempted, named, plan, release_key,
     },
     decision::{BindingChange, Enforcement},
     digest::{Digest, ReleaseDigest},
@@ -64,6 +64,7 @@ impl View {
             .collect();
         let exempt: Vec<_> = environment.spec.exempt.iter().map(exemption).collect();
         let existing = environment.spec.existing.as_ref();
+        let around = around(context, &name, &states, &cleared);
         let mut cleared = cleared;
         cleared.extend(current.iter().flat_map(|current| still_exempted(current, &exempt)));
         let wanted = Wanted {
@@ -79,6 +80,7 @@ impl View {
             grandfather_until: existing.map(|existing| existing.grandfather_until),
             revoked: promotions.iter().filter_map(|promotion| revoked(promotion)).collect(),
             changed,
+            around,
             waiting,
             keep_previous: environment.spec.clearance.keep_previous as usize,
         };
@@ -185,6 +187,27 @@ impl View {
     /// Says why something of an agent stays out.
     pub(super) fn explain(&mut self, agent: &str, words: String) {
         self.wanted.waiting.insert(agent.to_owned(), words);
+    }
+}
+
+/// What is there beside the agents, and what of it they name.
+fn around(
+    context: &Context,
+    namespace: &str,
+    states: &BTreeMap<String, Arc<AgentState>>,
+    cleared: &[ClearedRelease],
+) -> Around {
+    let key = |release: ReleaseDigest| release_key(&release.digest().hex());
+    let mut declared: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for state in states.values() {
+        let names = named(&state.declaration, &state.resolved, namespace);
+        declared.entry(key(state.release)).or_default().extend(names);
+    }
+    Around {
+        namespace: namespace.to_owned(),
+        there: context.world.identities.of(namespace),
+        named: declared,
+        lasting: cleared.iter().map(|cleared| key(cleared.release)).collect(),
     }
 }
 

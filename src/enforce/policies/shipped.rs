@@ -26,6 +26,7 @@ texts![
     "config",
     "grants",
     "hold",
+    "identity",
     "ledger",
     "namespace-names",
     "namespaces",

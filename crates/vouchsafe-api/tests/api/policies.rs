@@ -8,7 +8,10 @@
 
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, fs, path::PathBuf};
-use vouchsafe_core::surface::essence;
+use vouchsafe_core::{
+    clearance::{MARKS, MARKS_BELOW},
+    surface::essence,
+};
 
 const OPERATOR: &str = "system:serviceaccount:vouchsafe-system:vouchsafe";
 const GATES: &str = r#"expression: "['vouchsafe.dev/clearance']""#;
@@ -66,6 +69,7 @@ fn these_are_all() {
         "config",
         "grants",
         "hold",
+        "identity",
         "ledger",
         "namespace-names",
         "namespaces",
@@ -112,8 +116,9 @@ fn every_policy_is_bound_and_fails_closed() {
             bound.insert((kind.trim_end_matches("Binding").to_owned(), name));
         } else {
             // The early answer is not the last line: where it cannot be given, labels, scale and deletion go on. No namespace fails to be
-            // created because nobody could be asked whether its name was another's.
-            let early = name.starts_with("vouchsafe-workloads") || name == "vouchsafe-namespace-names";
+            // created because nobody could be asked whether its name was another's. A pod that runs needs its token again every hour.
+            let early = name.starts_with("vouchsafe-workloads")
+                || ["vouchsafe-namespace-names", "vouchsafe-identity-tokens"].contains(&name.as_str());
             let expected = if early { "Ignore" } else { "Fail" };
             assert_eq!(document["spec"]["failurePolicy"], expected, "{name}");
             policies.insert((kind.to_owned(), name));
@@ -152,7 +157,7 @@ fn what_tenants_meet_looks_at_governed_namespaces_only() {
 /// A subresource that is not listed is a way round.
 #[test]
 fn every_subresource_is_listed() {
-    let cases: [(&str, &[&str]); 7] = [
+    let cases: [(&str, &[&str]); 9] = [
         (
             "vouchsafe-access",
             &[
@@ -164,6 +169,11 @@ fn every_subresource_is_listed() {
             ],
         ),
         ("vouchsafe-hold", &["pods"]),
+        (
+            "vouchsafe-identity",
+            &["secrets", "serviceaccounts", "services", "rolebindings", "roles"],
+        ),
+        ("vouchsafe-identity-tokens", &["serviceaccounts/token"]),
         ("vouchsafe-pods", &["pods"]),
         (
             "vouchsafe-pod-updates",
@@ -224,4 +234,16 @@ fn what_means_nothing_to_a_policy_means_nothing() {
         let spec = json!({"containers": [{key.as_str(): {"httpGet": {"port": 1}}}]});
         assert_eq!(essence(&spec), json!({"containers": [{}]}), "{key}");
     }
+}
+
+/// What the operator records of annotations is what the policy compares.
+#[test]
+fn the_marks_of_tools_are_the_same() {
+    let policy = policy("vouchsafe-identity");
+    let annotations = text(&policy, "variables", "annotations");
+    let list = annotations.split_once("key.split('/')[0] in [").unwrap().1;
+    let list = list.split_once(']').unwrap().0;
+    let marks: Vec<_> = list.split(',').map(|word| word.trim().trim_matches('\'')).collect();
+    assert_eq!(marks, MARKS);
+    assert!(annotations.contains(&format!("endsWith('{MARKS_BELOW}')")));
 }

@@ -1,6 +1,6 @@
 //! The spec of a Clearance, as the policies read it.
 
-use super::profile::Profile;
+use super::{identity::Identity, profile::Profile};
 use crate::{
     decision::Enforcement,
     digest::{Digest, ReleaseDigest},
@@ -50,6 +50,9 @@ pub struct LedgerSpec {
     /// Configuration that is not edited in place, by `Kind/name`.
     #[serde(default)]
     pub protected_config: BTreeMap<String, Protected>,
+    /// What service accounts may do and where names lead, as they were cleared.
+    #[serde(default)]
+    pub identity: Identity,
     /// One line for each agent that waits.
     #[serde(default)]
     pub waiting: BTreeMap<String, String>,
@@ -72,6 +75,7 @@ impl Default for LedgerSpec {
             templates: BTreeMap::new(),
             releases: BTreeMap::new(),
             protected_config: BTreeMap::new(),
+            identity: Identity::default(),
             waiting: BTreeMap::new(),
         }
     }

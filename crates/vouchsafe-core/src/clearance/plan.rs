@@ -11,6 +11,7 @@ mod entries;
 mod releases;
 
 use super::{
+    identity::{self, Around},
     ledger::{LedgerSpec, Subject},
     profile::Profile,
 };
@@ -53,6 +54,8 @@ pub struct Wanted {
     pub revoked: BTreeSet<ReleaseDigest>,
     /// Protected configuration, as `Kind/name`, whose bytes are not what was cleared: what refers to it goes, unless it is in `profiles` again.
     pub changed: BTreeSet<String>,
+    /// What is there beside the agents: what their service accounts may do, and where names lead.
+    pub around: Around,
     /// One line for each agent that waits.
     pub waiting: BTreeMap<String, String>,
     /// Releases of an agent that are kept beside its current ones, the last cleared first.
@@ -156,6 +159,16 @@ fn target(known: Option<&LedgerSpec>, wanted: &Wanted, now: Timestamp) -> (Ledge
     entries::templates(&mut ledger, known, wanted, &targets, &mut truth, &mut budget);
     ledger.releases = targets.into_releases();
     ledger.protected_config = truth.into_protected();
+    // What was deleted while nothing was refused is nothing to bring back.
+    let enforced = |known: &&LedgerSpec| {
+        [known.enforcement, wanted.enforcement]
+            .iter()
+            .all(|one| *one != Enforcement::Observe)
+    };
+    let before = known.filter(enforced).map(|known| &known.identity);
+    let (found, left_out) = identity::identity(before, ledger.profiles.values(), &wanted.around);
+    ledger.identity = found;
+    budget.left_out(left_out);
     for (agent, line) in &wanted.waiting {
         let line = budget::one_line(line);
         if budget.takes_waiting(agent, &line) {

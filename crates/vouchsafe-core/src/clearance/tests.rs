@@ -2,6 +2,7 @@
 
 mod account;
 mod exempted;
+mod identity;
 mod laws;
 mod plan;
 mod profiles;

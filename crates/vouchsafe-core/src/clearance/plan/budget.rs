@@ -1,10 +1,13 @@
 //! How much a ledger holds: what came first stays, what comes last is dropped, and said.
 
-use crate::{clearance::ledger::LedgerSpec, digest::ReleaseDigest};
+use crate::{
+    clearance::{identity::MAX_IDENTITY, ledger::LedgerSpec},
+    digest::ReleaseDigest,
+};
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
 
-/// Bytes of the whole spec's JSON. The API server's store takes 1.5 MiB, its requests 3.
+/// Bytes of the whole spec's JSON but for identities, which have bytes of their own. The API server's store takes 1.5 MiB, its requests 3.
 pub const MAX_BYTES: usize = 900 * 1024;
 /// Profiles of a namespace. These bounds are those of the Clearance's schema.
 pub const MAX_PROFILES: usize = 256;
@@ -149,6 +152,21 @@ impl Budget {
             });
         } else {
             self.more += 1;
+        }
+    }
+
+    /// Notes how much of the identities is not recorded.
+    pub(super) fn left_out(&mut self, count: usize) {
+        if count > 0 {
+            self.dropped.push(Dropped {
+                reason: "LedgerFull",
+                agent: String::new(),
+                release: None,
+                message: format!(
+                    "{count} names and contents of service accounts, Roles and Services are more than the {MAX_IDENTITY} bytes that are recorded: \
+                     they can be kept, not made again"
+                ),
+            });
         }
     }
 

@@ -82,6 +82,7 @@ pub(super) fn wanted(cleared: Vec<ClearedRelease>, profiles: Vec<Offered>) -> Wa
         grandfather_until: None,
         revoked: [].into(),
         changed: [].into(),
+        around: Around::default(),
         waiting: BTreeMap::new(),
         keep_previous: 2,
     }
