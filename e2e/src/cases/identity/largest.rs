@@ -17,12 +17,16 @@ use crate::{
     workloads,
 };
 use anyhow::{Result, ensure};
+use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use std::time::Duration;
 use vouchsafe_core::clearance::{MAX_IDENTITY, MAX_PER_IMAGE, MAX_PROFILES};
 
 /// Subjects of one binding.
 const PEOPLE: usize = 5000;
+/// Programs that apply side by side.
+const AT_ONCE: usize = 4;
 /// Bindings to every service account.
 const BINDINGS: usize = 16;
 
@@ -93,7 +97,11 @@ async fn crowd(stage: &Stage, names: &[String]) -> Result<()> {
         let pod = with(&pod, "/metadata/labels/crowd", json!("yes"))?;
         objects.push(with(&pod, "/spec/serviceAccountName", json!(name))?);
     }
-    let apply = stage.cx.admin().apply(namespace, &objects);
-    apply.patience(std::time::Duration::from_secs(200)).must().await?;
+    let some = objects.len().div_ceil(AT_ONCE);
+    let applied = objects.chunks(some).map(|some| {
+        let apply = stage.cx.admin().apply(namespace, some);
+        apply.patience(Duration::from_secs(200)).must()
+    });
+    try_join_all(applied).await?;
     await_running(&stage.pods(), "crowd=yes", names.len()).await.map(drop)
 }
