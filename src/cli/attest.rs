@@ -29,7 +29,7 @@ use vouchsafe_evidence::reference::{ImageReference, ReferenceError};
     after_help = "Example:\n  kubectl vouchsafe attest trivy.json --check image-scanned --image registry.example/refund@sha256:… -n support-prod"
 )]
 pub(crate) struct AttestArgs {
-    /// The report.
+    /// The report: a file, in the format of Trivy or SARIF.
     #[arg(value_name = "REPORT")]
     report: PathBuf,
     /// The check that it is for.
@@ -248,10 +248,9 @@ fn in_words(report: &Report) -> String {
     };
     match &report.reason {
         Some(reason) => format!("inconclusive: {reason}"),
-        None => format!(
-            "{} {}: {counted}",
-            report.tool.name,
-            report.tool.version.as_deref().unwrap_or_default()
-        ),
+        None => {
+            let version = report.tool.version.iter().map(|version| format!(" {version}"));
+            format!("{}{}: {counted}", report.tool.name, version.collect::<String>())
+        }
     }
 }

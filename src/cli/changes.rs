@@ -72,7 +72,7 @@ fn one(change: &Change, texts: &Texts, screen: &mut Screen) {
     let (before, after) = (change.before.as_ref(), change.after.as_ref());
     let shown = match (texts.of(before), texts.of(after)) {
         (None, None) => false,
-        (before, after) => text::print(before, after, screen),
+        (before, after) => text::print(before, after, change.kind == ChangeKind::Changed, screen),
     };
     if !shown {
         summaries(before, after, screen);

@@ -37,7 +37,7 @@ pub(crate) struct DiffArgs {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DiffError {
     /// Nothing to compare, or too much.
-    #[error("{0} things cannot be compared")]
+    #[error("{}", words(*.0))]
     Count(usize),
     /// A Promotion is not what it says.
     #[error("Promotion `{name}` is not what it says")]
@@ -55,6 +55,13 @@ pub(crate) enum DiffError {
         /// How many.
         count: usize,
     },
+}
+
+fn words(count: usize) -> String {
+    match count {
+        0 => "there is nothing to compare".to_owned(),
+        count => format!("{count} things cannot be compared"),
+    }
 }
 
 impl Advice for DiffError {

@@ -1,6 +1,7 @@
 //! `status`: which releases of which agents are in, and which wait for what; and what nobody has declared yet.
 
 mod namespaces;
+mod unseen;
 
 use super::{
     Ended, Failure,
@@ -50,12 +51,16 @@ async fn listed(args: &StatusArgs, screen: &mut Screen) -> Result<Ended, Failure
     agents.retain(|agent| args.agent.as_ref().is_none_or(|name| agent.name_any() == *name));
     let rows = rows(&agents, &promotions, args.agent.is_some());
     let only = (!args.all_namespaces).then_some(cluster.namespace.as_str());
-    let governed = match args.agent {
-        None => namespaces::find(&cluster, only).await?,
-        Some(_) => Vec::new(),
+    let environments = match args.agent {
+        None => namespaces::environments(&cluster).await?,
+        Some(_) => None,
     };
+    let governed = namespaces::of(environments.as_deref().unwrap_or_default(), only);
     if args.output == Output::Text && args.all_namespaces {
         namespaces::print(&governed, screen);
+        if let Some(environments) = &environments {
+            unseen::everywhere(environments, &cluster, screen).await?;
+        }
     }
     match args.output {
         Output::Json => screen.json(&json!({
@@ -74,6 +79,9 @@ async fn listed(args: &StatusArgs, screen: &mut Screen) -> Result<Ended, Failure
     }
     if args.output == Output::Text && !args.all_namespaces {
         governed.iter().for_each(|governed| governed.tell(screen));
+        if governed.is_empty() && args.agent.is_none() {
+            unseen::here(environments.as_deref(), &cluster, screen).await?;
+        }
     }
     Ok(Ended::Well)
 }

@@ -34,6 +34,11 @@ pub(super) fn cases() -> Vec<Case> {
             "who may not is told which right is missing, and nothing is stored",
             rights,
         ),
+        Case::new(
+            &[],
+            "a newcomer with edit and the developer's role in one namespace is told each next step",
+            newcomer,
+        ),
     ]
 }
 
@@ -244,5 +249,38 @@ async fn rights(cx: Context) -> Result<()> {
     let glass = verb(&stage, &stage.editor, &glass).ran().await?;
     glass.must_fail_with("fix: ")?;
     ensure!(approvals(&stage).await? == 0, "something was stored");
+    stage.nothing_ran(&agent.selector()).await
+}
+
+/// Somebody who may read neither Environments nor Checks, and forgets the Agent.
+async fn newcomer(cx: Context) -> Result<()> {
+    let (stage, check) = super::evidence::stage(&cx).await?;
+    let newcomer = cx.user("newcomer").await?;
+    for role in ["edit", "vouchsafe-developer"] {
+        let grants = cx.cluster().grants();
+        grants.bind(&stage.namespace, role, newcomer.subject()).await?;
+    }
+    let agent = AgentOf::new("refund");
+    let mut undeclared = agent.objects();
+    undeclared.retain(|object| object.get("kind").and_then(Value::as_str) != Some("Agent"));
+    stage.apply(&undeclared).await?;
+    stage.held(&agent.selector(), 1).await?;
+    let said = verb(&stage, &newcomer, &["status"]).must().await?;
+    let why = said.split_once("1 pod is held; to see why: kubectl vouchsafe why ");
+    let pod = why.and_then(|(_, rest)| rest.split_whitespace().next());
+    let pod = pod.with_context(|| format!("no command leads on: {said}"))?;
+    let adopt = format!("kubectl vouchsafe adopt Deployment/refund -n {} ", stage.namespace);
+    let refused = verb(&stage, &newcomer, &["why", pod]).ran().await?;
+    refused.must_fail_with(&adopt)?;
+
+    stage.apply(&agent.objects()).await?;
+    let promotion = stage.promotion(&agent.name).await?.name_any();
+    let said = verb(&stage, &newcomer, &["why", &promotion]).must().await?;
+    let attest = format!("how kubectl vouchsafe attest --check {check} REPORT --release {promotion} ");
+    for words in [attest.as_str(), "you may not read them: ask for a ClusterRoleBinding"] {
+        ensure!(said.contains(words), "`why` does not say `{words}`: {said}");
+    }
+    let by_agent = verb(&stage, &newcomer, &["diff", &agent.name]).ran().await?;
+    by_agent.must_fail_with("a Promotion's name ends in its digest")?;
     stage.nothing_ran(&agent.selector()).await
 }

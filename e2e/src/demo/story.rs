@@ -101,7 +101,9 @@ impl<'a> Story<'a> {
 
     async fn environments(&mut self) -> Result<()> {
         self.narrator.chapter("Three environments, five checks");
-        self.narrator.say("dev only watches. staging wants the image signed and scanned. prod wants more: time in staging, and two people.");
+        self.narrator.say(&format!(
+            "dev only watches. staging wants the image signed and scanned. prod wants more: time in staging (a day; here {SOAK}), and two people."
+        ));
         let get = self.people.admin.kubectl(["get", "vsenv,vschk"]);
         self.narrator.run(&self.people.admin, get).await?;
         self.apply("support-dev").await?;
@@ -175,7 +177,7 @@ impl<'a> Story<'a> {
         });
         self.narrator.step("waiting for the new pod to be held", held).await?;
         self.show_pods("support-prod").await?;
-        self.narrator.say("The old version keeps serving. Dana takes the change back, and asks for the next one before she deploys it.");
+        self.narrator.say("`at most 50 EUR` became `at most 500 EUR`: that waits, and the old version keeps serving. Dana takes the change back, and asks for the next one before she deploys it.");
         self.rewrite_prompt("at most 500 EUR", "at most 40 EUR")
     }
 
@@ -201,6 +203,12 @@ impl<'a> Story<'a> {
         .await?;
         let soaked = self.awaits("support-prod", &promotion, Verdict::AwaitingApproval);
         self.narrator.step("soaking in staging", soaked).await?;
+        self.narrator.say("Alice reads what changed, and approves that:");
+        let folder = path(&self.example, "agent");
+        let diff = ["vouchsafe", "diff", &promotion, "-f", &folder, "-n", "support-prod"];
+        self.narrator
+            .run(&self.people.alice, self.people.alice.kubectl(diff))
+            .await?;
         self.approve_by_both(&promotion).await?;
         self.awaits("support-prod", &promotion, Verdict::Cleared).await?;
         self.narrator
@@ -397,8 +405,11 @@ fn approve(who: &User, promotion: &str, role: &str, reason: &str) -> crate::prog
     ])
 }
 
+/// As somebody would type it who stands here.
 fn path(example: &Example, part: &str) -> String {
-    example.folder().join(part).display().to_string()
+    let full = example.folder().join(part);
+    let here = std::env::current_dir().unwrap_or_default();
+    full.strip_prefix(here).unwrap_or(&full).display().to_string()
 }
 
 fn config_name(text: &str) -> Option<&str> {

@@ -32,7 +32,12 @@ fn known(others: &[String]) -> String {
 
 impl Advice for PolicyError {
     fn fix(&self) -> String {
-        "name the files of your Environments and Checks with --policy".to_owned()
+        let Self::NoEnvironment { others, .. } = self;
+        match others.as_slice() {
+            [] => "name the files of your Environments and Checks with --policy",
+            _ => "name one of these with --environment, or more files with --policy",
+        }
+        .to_owned()
     }
 }
 

@@ -188,7 +188,10 @@ impl Advice for ClusterError {
             Self::Refused { .. } => {
                 "the message says what is missing; `kubectl vouchsafe why` says who can give it".to_owned()
             }
-            Self::NotFound { .. } => "see `kubectl vouchsafe status`; name the namespace with -n".to_owned(),
+            Self::NotFound { object, namespace } if object.starts_with("Promotion ") => {
+                format!("a Promotion's name ends in its digest; `kubectl vouchsafe status -n {namespace}` lists them")
+            }
+            Self::NotFound { .. } => "correct its name, or name its namespace with -n".to_owned(),
             Self::Exists { .. } => "nothing has to be done again; see `kubectl vouchsafe status`".to_owned(),
             Self::NotInstalled(_) => format!("install Vouchsafe (`{GROUP}`), or choose another cluster with --context"),
             Self::NoNamespace(_) => "create it, or name another with -n".to_owned(),

@@ -22,16 +22,22 @@ pub(super) struct Governed {
     found: NamespaceStatus,
 }
 
-/// Those of all environments, or the one of this name.
-pub(super) async fn find(cluster: &Cluster, only: Option<&str>) -> Result<Vec<Governed>, ClusterError> {
-    match cluster.list_global::<Environment>().await {
-        Ok(environments) => Ok(of(&environments, only)),
-        Err(ClusterError::Forbidden { .. }) => Ok(Vec::new()),
+/// All Environments, if they may be read.
+pub(super) async fn environments(cluster: &Cluster) -> Result<Option<Vec<Environment>>, ClusterError> {
+    permitted(cluster.list_global().await)
+}
+
+/// Nothing where reading is not allowed.
+pub(super) fn permitted<T>(read: Result<T, ClusterError>) -> Result<Option<T>, ClusterError> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(ClusterError::Forbidden { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-fn of(environments: &[Environment], only: Option<&str>) -> Vec<Governed> {
+/// Those of all environments, or the one of this name.
+pub(super) fn of(environments: &[Environment], only: Option<&str>) -> Vec<Governed> {
     let of_one = |environment: &Environment| {
         let found = environment.status.iter().flat_map(|status| &status.namespaces);
         let found = found.filter(|found| only.is_none_or(|only| found.name == only));

@@ -24,10 +24,17 @@ pub(super) async fn print(promotion: &Promotion, cluster: &Cluster, screen: &mut
         screen.line("  The operator has not looked at it yet; see `kubectl get pods -n vouchsafe-system`.");
         return Ok(());
     };
-    let known = checks(&status.checks, cluster).await?;
+    let (known, hidden) = checks(&status.checks, cluster).await?;
     let place = Place { promotion, cluster };
     for outcome in &status.checks {
         place.check(outcome, known.get(&outcome.check), screen);
+    }
+    if hidden {
+        let role = "ask for a ClusterRoleBinding to `vouchsafe-policy-viewer`";
+        screen.styled(
+            Style::Dim,
+            &format!("    Checks say who answers for them, and you may not read them: {role}"),
+        );
     }
     status.after.iter().for_each(|outcome| predecessor(outcome, screen));
     status
@@ -38,19 +45,21 @@ pub(super) async fn print(promotion: &Promotion, cluster: &Cluster, screen: &mut
     Ok(())
 }
 
-/// The Checks that are not passed, as far as we may read them: they say who helps.
-async fn checks(outcomes: &[CheckOutcome], cluster: &Cluster) -> Result<BTreeMap<String, CheckSpec>, Failure> {
+/// The Checks that are not passed, as far as we may read them: they say who helps. And whether we may not read one.
+async fn checks(outcomes: &[CheckOutcome], cluster: &Cluster) -> Result<(BTreeMap<String, CheckSpec>, bool), Failure> {
     let mut known = BTreeMap::new();
+    let mut hidden = false;
     for outcome in outcomes.iter().filter(|outcome| outcome.outcome != Outcome::Pass) {
         match cluster.find_global::<Check>(&outcome.check).await {
             Ok(Some(check)) => {
                 known.insert(outcome.check.clone(), check.spec);
             }
-            Ok(None) | Err(ClusterError::Forbidden { .. }) => {}
+            Ok(None) => {}
+            Err(ClusterError::Forbidden { .. }) => hidden = true,
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(known)
+    Ok((known, hidden))
 }
 
 /// Where commands are for.
@@ -86,8 +95,8 @@ impl Place<'_> {
         if matches!(outcome.outcome, Outcome::Pass | Outcome::Waived) {
             return;
         }
-        if let Some(owner) = check.and_then(|check| check.owner.as_ref()) {
-            who(&format!("{owner}, who answers for this check"), screen);
+        if let Some(words) = check.and_then(helpers) {
+            who(&words, screen);
         }
         for command in self.commands(outcome, check) {
             how(&command, screen);
@@ -95,18 +104,20 @@ impl Place<'_> {
     }
 
     fn commands(&self, outcome: &CheckOutcome, check: Option<&CheckSpec>) -> Vec<String> {
-        let Some(check) = check else { return Vec::new() };
         let namespace = &self.cluster.namespace;
         if outcome.reason == "RegistryUnavailable" {
             return vec!["see that the registry answers; it is asked again without anybody's doing".to_owned()];
         }
-        if check.signature.is_some() {
+        // Who may not read the Check still learns how from its outcome's reason.
+        let asks_for =
+            |part: fn(&CheckSpec) -> bool, reason: &str| check.map_or_else(|| outcome.reason.starts_with(reason), part);
+        if asks_for(|check| check.signature.is_some(), "Signature") {
             let images = outcome.missing.iter().filter(|part| part.subject == SubjectKind::Image);
             return images
                 .map(|part| format!("cosign sign --key KEY {}", self.image(part)))
                 .collect();
         }
-        if check.evidence.is_some() {
+        if asks_for(|check| check.evidence.is_some(), "Evidence") {
             let attest = |subject: String| {
                 format!(
                     "kubectl vouchsafe attest --check {} REPORT {subject} -n {namespace}",
@@ -115,7 +126,8 @@ impl Place<'_> {
             };
             return outcome.missing.iter().map(|part| attest(self.subject(part))).collect();
         }
-        vec!["change the agent so that the check is satisfied; that is another release".to_owned()]
+        let change = "change the agent so that the check is satisfied; that is another release";
+        check.map(|_| change.to_owned()).into_iter().collect()
     }
 
     fn subject(&self, part: &Part) -> String {
@@ -193,19 +205,32 @@ impl Place<'_> {
     }
 }
 
+/// Who gives what a Check asks for, and who answers for it, as far as it says so.
+fn helpers(check: &CheckSpec) -> Option<String> {
+    let producers = check.evidence.iter().flat_map(|rule| &rule.producers);
+    let producers: Vec<_> = producers
+        .map(|producer| match &producer.namespace {
+            Some(namespace) => format!("{namespace}/{}", producer.name),
+            None => producer.name.clone(),
+        })
+        .collect();
+    let gives = producers.join(" or ");
+    match &check.owner {
+        Some(owner) if gives.is_empty() => Some(format!("{owner}, who answers for this check")),
+        Some(owner) => Some(format!("{gives} gives it; {owner} answers for this check")),
+        None => (!gives.is_empty()).then(|| format!("{gives} gives it")),
+    }
+}
+
 fn predecessor(outcome: &PredecessorOutcome, screen: &mut Screen) {
     let (style, mark) = if outcome.satisfied {
         (Style::Good, "✓")
     } else {
         (Style::Wait, "✗")
     };
-    let when = outcome.satisfied_at.filter(|_| !outcome.satisfied);
-    let when = when.map_or(String::new(), |time| {
-        format!(" (at the earliest {})", verdict::at(time))
-    });
     screen.pieces(&[
         (style, &format!("  {mark} After {}", outcome.environment)),
-        (Style::Plain, &format!(": {}{when}", outcome.message)),
+        (Style::Plain, &format!(": {}", outcome.message)),
     ]);
 }
 

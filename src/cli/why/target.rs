@@ -58,17 +58,21 @@ pub(crate) enum TargetError {
         namespace: String,
         /// It and who made it.
         owners: String,
+        /// Who made it in the end: what an Agent names.
+        top: String,
     },
 }
 
 impl Advice for TargetError {
     fn fix(&self) -> String {
         match self {
-            Self::Nothing { .. } => "see `kubectl vouchsafe status`; name the namespace with -n".to_owned(),
+            Self::Nothing { name, namespace } => format!(
+                "of a workload say its kind too, as `deployment/{name}`; `kubectl vouchsafe status -n {namespace}` lists agents and their Promotions"
+            ),
             Self::Kind(_) => "name a promotion, an agent, a pod or a workload".to_owned(),
-            Self::NoAgent { .. } => {
-                "add it to an Agent's `workloads`, or write an Agent with `kubectl vouchsafe adopt`".to_owned()
-            }
+            Self::NoAgent { top, namespace, .. } => format!(
+                "add {top} to an Agent's `workloads`, or write an Agent: kubectl vouchsafe adopt {top} -n {namespace} > agent.yaml"
+            ),
         }
     }
 
@@ -180,6 +184,7 @@ async fn of_chain(chain: &[Value], cluster: &Cluster) -> Result<Target, Failure>
             name: titles.first().cloned().unwrap_or_default(),
             namespace: cluster.namespace.clone(),
             owners: titles.join(" or "),
+            top: titles.last().cloned().unwrap_or_default(),
         }
         .into());
     };

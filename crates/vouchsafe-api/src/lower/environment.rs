@@ -136,6 +136,13 @@ fn requirement(
             None
         }
     };
+    let wrong = definition.as_ref().and_then(|check| check.wrong_parameter(parameters));
+    problems.extend(wrong.map(|message| Problem {
+        object: object.to_owned(),
+        field: format!("spec.requires[{at}].parameters"),
+        message: format!("{message} (Check `{name}`), so that nothing passes it"),
+        reason: Reason::PolicyInvalid,
+    }));
     decision::Requirement {
         check: name.clone(),
         max_age: max_age.as_ref().map(crate::period::Period::duration),

@@ -100,6 +100,14 @@ pub struct Check {
     pub owner: Option<String>,
 }
 
+impl Check {
+    /// What is wrong with the values that an environment sets, in words; nothing when all are declared, set and of their type.
+    #[must_use]
+    pub fn wrong_parameter(&self, set: &BTreeMap<String, String>) -> Option<String> {
+        super::parameters::read(&self.parameters, set).err()
+    }
+}
+
 /// A value that environments set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

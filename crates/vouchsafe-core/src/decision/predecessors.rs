@@ -34,12 +34,12 @@ fn one(predecessor: &Predecessor, facts: &Facts, clock: &Clock) -> PredecessorOu
     let environment = &predecessor.environment;
     let (satisfied, message) = match &first {
         Some((end, since, namespace)) => {
-            let place = format!("healthy in {environment} (namespace `{namespace}`) since {since}");
+            let place = format!("healthy in {environment} (namespace `{namespace}`) since {since:.0}");
             let satisfied = clock.reached(*end);
             let still = if satisfied {
                 String::new()
             } else {
-                format!(", has to be until {end}")
+                format!(", has to be until {end:.0}")
             };
             (satisfied, format!("{place}{still}"))
         }

@@ -38,7 +38,8 @@ fn every_field_survives() {
         "existing": {"grandfatherUntil": "2027-01-31T00:00:00Z"},
         "clearance": {"validFor": "100h", "keepPrevious": 3, "onFailure": "Evict", "gracePeriod": "30m"},
     }));
-    let (staging, check) = (environment(&json!({})), surface_check());
+    let (staging, mut check) = (environment(&json!({})), surface_check());
+    check.parameters = serde_json::from_value(json!([{"name": "minimum", "type": "Number"}])).unwrap();
     let catalogue = Catalogue {
         environments: [("staging", &staging), ("prod", &spec)].into(),
         checks: [("red-team", &check)].into(),
@@ -152,6 +153,32 @@ fn checks_are_lowered() {
     let (lowered, problems) = check("image-scanned", &spec);
     assert_eq!(problems, []);
     insta::assert_yaml_snapshot!(lowered);
+}
+
+#[test]
+fn parameters_that_the_check_does_not_take_are_said() {
+    let check: CheckSpec = serde_json::from_value(json!({
+        "parameters": [{"name": "high", "type": "Number", "default": "0"}, {"name": "most", "type": "Number"}],
+        "surface": {"policy": "true"},
+    }))
+    .unwrap();
+    for (set, expected) in [
+        (json!({"most": "1"}), ""),
+        (json!({"most": "1", "hgh": "0"}), "the check has no parameter `hgh`"),
+        (json!({}), "parameter `most` is not set and has no default"),
+        (json!({"most": "few"}), "parameter `most` is no decimal number: `few`"),
+    ] {
+        let spec = environment(&json!({"requires": [{"check": "small"}, {"check": "small", "parameters": set}]}));
+        let catalogue = Catalogue {
+            environments: BTreeMap::new(),
+            checks: [("small", &check)].into(),
+        };
+        let (_, problems) = policy("prod", &spec, &catalogue);
+        let at_second = |problem: &&Problem| problem.field == "spec.requires[1].parameters";
+        let said = problems.iter().find(at_second).map(|problem| problem.message.clone());
+        let expected = (!expected.is_empty()).then(|| format!("{expected} (Check `small`), so that nothing passes it"));
+        assert_eq!(said, expected, "{set}");
+    }
 }
 
 #[test]
