@@ -7,6 +7,7 @@ mod bad_input;
 mod changes;
 mod chart;
 mod chart_values;
+mod commands;
 mod configuration;
 mod content;
 mod dead_operator;
@@ -75,6 +76,7 @@ pub fn all() -> Vec<Case> {
         changes::cases(),
         chart::cases(),
         chart_values::cases(),
+        commands::cases(),
         configuration::cases(),
         content::cases(),
         dead_operator::cases(),

@@ -2,6 +2,8 @@
 
 use crate::{program::Run, tools::Tools, work::Work};
 use anyhow::{Context, Result};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// cosign with a folder of its own.
@@ -105,6 +107,27 @@ impl Cosign {
         let run = self.run(&["verify", "--insecure-ignore-tlog", "--trusted-root", "root.json"]);
         run.arg("--key").arg(&keys.public).arg(image).must().await?;
         Ok(())
+    }
+
+    /// What somebody with this key attested about an image: the predicate of this type, verified.
+    ///
+    /// # Errors
+    /// When cosign finds none, or it is no in-toto statement.
+    pub async fn attested(&self, keys: &Keys, image: &str, predicate_type: &str) -> Result<Value> {
+        let run = self.run(&[
+            "verify-attestation",
+            "--insecure-ignore-tlog",
+            "--trusted-root",
+            "root.json",
+            "--type",
+            predicate_type,
+        ]);
+        let output = run.arg("--key").arg(&keys.public).arg(image).must().await?;
+        let envelope: Value = serde_json::from_str(&output).context("cosign prints no envelope")?;
+        let payload = envelope.get("payload").and_then(Value::as_str).context("no payload")?;
+        let statement = STANDARD.decode(payload).context("the payload is no base64")?;
+        let mut statement: Value = serde_json::from_slice(&statement).context("the payload is no statement")?;
+        statement.get_mut("predicate").map(Value::take).context("no predicate")
     }
 
     fn run(&self, args: &[&str]) -> Run {

@@ -127,6 +127,7 @@ pub fn settle() -> Result<()> {
         fs::create_dir_all(&group).with_context(|| format!("cannot make the control group `{}`", group.display()))?;
     }
     real_node::ip("link set lo up")?;
+    real_node::ip(&format!("addr add {}/32 dev lo", real_node::SERVES))?;
     let mount = Command::new("/bin/mount")
         .args(["-t", "tmpfs", "tmpfs", "/run"])
         .output();

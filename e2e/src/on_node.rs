@@ -4,7 +4,7 @@
 
 use crate::{
     cases,
-    cluster::Cluster,
+    cluster::{Cluster, real_node},
     counts::Counts,
     images::Image,
     isolated, ports, product,
@@ -43,6 +43,8 @@ pub async fn run(filter: &[String], progress: Progress) -> Result<Counts> {
     Tools::prepare(&Tool::ALL, progress)?;
     progress("the static program", std::time::Duration::ZERO);
     product::build_static()?;
+    // Made here, as there is no network inside.
+    product::sbom().await?;
     let args: Vec<String> = ["node".to_owned()].into_iter().chain(filter.iter().cloned()).collect();
     isolated::run(&args).await
 }
@@ -73,7 +75,7 @@ pub async fn inside(filter: &[String], progress: Progress) -> Result<Report> {
 
 /// A registry with the operator, the agent, and what holds a pod's namespaces.
 async fn images(tools: &Tools, work: &Work) -> Result<(Images, String)> {
-    let address = format!("127.0.0.1:{}", ports::free()?);
+    let address = format!("{}:{}", real_node::SERVES, ports::free()?);
     let registry = Registry::start(Kind::Referrers, &address, tools, work).await?;
     let serve = agent("serve", &address, tools, work).await?;
     let pause = agent("pause", &address, tools, work).await?;

@@ -72,6 +72,13 @@ fn print_agent(agent: &Agent, alone: bool, screen: &mut Screen) {
     };
     if let Some(environment) = &status.environment {
         field(screen, "environment", environment);
+        if alone && status.problems.is_empty() {
+            field(
+                screen,
+                "release",
+                "nobody has asked for it yet: the operator does some quiet seconds after the last change; look again then",
+            );
+        }
     } else if alone {
         field(
             screen,

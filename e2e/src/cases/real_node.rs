@@ -1,5 +1,7 @@
 //! On a real node: pods that run, an agent that says which prompt it runs with, and an operator that is a pod among others.
 
+mod own_image;
+
 use crate::{
     await_::{Look, until},
     chart::{NAME, NAMESPACE},
@@ -41,6 +43,11 @@ pub(super) fn cases() -> Vec<Case> {
             &["A01", "D41"],
             "the operator gets too little memory to live: the cleared comes back, the uncleared waits for the operator",
             out_of_memory,
+        ),
+        case(
+            &[],
+            "the operator's own image is held by its own gate until it is signed, and its SBOM is attested",
+            own_image::passes,
         ),
     ]
 }

@@ -18,6 +18,8 @@ pub const NAME: &str = "real-1";
 pub(super) const USER: &str = "system:node:real-1";
 /// The bridge's address: the node's own, at which pods reach the API server.
 pub(super) const ADDRESS: &str = "10.88.0.1";
+/// Where this machine serves what the node and its pods fetch. Tools take it for a registry of a private network, and speak plain HTTP to it.
+pub(crate) const SERVES: &str = "10.99.0.1";
 /// The bridge between the pods.
 const BRIDGE: &str = "pods0";
 const PODS: &str = "10.88.0.0/16";
@@ -53,7 +55,7 @@ pub(super) fn installed(program: &str) -> Result<PathBuf> {
         .with_context(|| format!("`{program}` is not installed"))
 }
 
-/// Makes the bridge, and writes what the programs read. `pause` is the image that holds a pod's namespaces.
+/// Makes the bridge, and writes what the programs read. `pause` is the image that holds a pod's namespaces, from the one registry that there is.
 pub(super) fn prepare(folder: &Path, pause: &str) -> Result<()> {
     for line in [
         format!("link add {BRIDGE} type bridge"),
@@ -70,9 +72,17 @@ pub(super) fn prepare(folder: &Path, pause: &str) -> Result<()> {
             "ipam": {"type": "host-local", "dataDir": file(folder, "addresses"), "ranges": [[{"subnet": PODS}]], "routes": [{"dst": "0.0.0.0/0"}]},
         }],
     });
-    fs::create_dir_all(folder.join("network")).context("no folder for the network")?;
+    let registry = pause.split('/').next().unwrap_or_default();
+    let hosts = format!("registries/{registry}");
+    for name in ["network", &hosts] {
+        fs::create_dir_all(folder.join(name)).with_context(|| format!("no folder `{name}`"))?;
+    }
     for (name, text) in [
         ("network/pods.conflist", network.to_string()),
+        (
+            &format!("{hosts}/hosts.toml"),
+            format!("server = \"http://{registry}\"\n"),
+        ),
         ("containerd.toml", containerd(folder, pause)),
         ("kubelet.yaml", kubelet_configuration(folder).to_string()),
         ("kube-proxy.yaml", proxy_configuration(folder).to_string()),
@@ -93,7 +103,7 @@ pub(crate) fn ip(line: &str) -> Result<()> {
 }
 
 fn containerd(folder: &Path, pause: &str) -> String {
-    let (root, network) = (file(folder, "containerd"), file(folder, "network"));
+    let [root, network, registries] = ["containerd", "network", "registries"].map(|name| file(folder, name));
     format!(
         r#"version = 2
 root = "{root}"
@@ -109,6 +119,9 @@ restrict_oom_score_adj = true
 [plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = "{PLUGINS}"
 conf_dir = "{network}"
+
+[plugins."io.containerd.grpc.v1.cri".registry]
+config_path = "{registries}"
 "#
     )
 }
