@@ -22,7 +22,7 @@ use vouchsafe_core::{
     },
     decision::{BindingChange, Enforcement},
     digest::{Digest, ReleaseDigest},
-    surface::{ConfigReference, pod_template},
+    surface::{ConfigReference, essence, pod_template},
 };
 
 /// A namespace as its ledger sees it.
@@ -173,7 +173,8 @@ impl View {
         let subject = Subject {
             agent: String::new(),
             role: String::new(),
-            release: stand_in(stands_for.unwrap_or(&Value::Null)),
+            // Forms that differ in what means nothing are one, so that the older give way to the newer where there is no room for all.
+            release: stand_in(&essence(stands_for.unwrap_or(&Value::Null))),
         };
         self.wanted.grandfather_until = Some(until);
         self.wanted.grandfathered.push(Grandfathered {

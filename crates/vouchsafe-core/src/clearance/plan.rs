@@ -9,6 +9,7 @@ mod budget;
 mod configuration;
 mod entries;
 mod releases;
+mod room;
 
 use super::{
     identity::{self, Around},

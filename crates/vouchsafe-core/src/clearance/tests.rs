@@ -6,6 +6,7 @@ mod identity;
 mod laws;
 mod plan;
 mod profiles;
+mod room;
 
 use super::*;
 use serde_json::{Value, json};

@@ -5,6 +5,7 @@ use super::{
     budget::Budget,
     configuration::Truth,
     releases::{Targets, named},
+    room::giving_way,
 };
 use crate::{
     clearance::{
@@ -28,13 +29,28 @@ pub(super) fn profiles(
 ) {
     let offers = offers(wanted, targets);
     let again: BTreeMap<_, _> = offers.iter().rev().map(|offer| (offer.key.as_str(), offer)).collect();
-    for (key, entry) in known.into_iter().flat_map(in_order) {
+    let kept: Vec<_> = known
+        .into_iter()
+        .flat_map(in_order)
+        .filter_map(|(key, entry)| {
+            let Subject { agent, release, .. } = &entry.subject;
+            let kept = targets.until_kept(agent, *release, entry.not_after);
+            // What is offered again stays in its place, so that a crash after the withdrawal leaves the same order.
+            let until = kept.or_else(|| again.get(key).map(|offer| offer.until))?;
+            Some((key, entry, until))
+        })
+        .collect();
+    let has: Vec<_> = kept
+        .iter()
+        .map(|(key, entry, _)| (*key, entry.profile.image(), &entry.subject))
+        .collect();
+    let new: Vec<_> = offers
+        .iter()
+        .map(|offer| (offer.key.as_str(), offer.profile.image(), offer.subject))
+        .collect();
+    let going = giving_way(&has, &new);
+    for (key, entry, until) in kept.into_iter().filter(|(key, ..)| !going.contains(key)) {
         let Subject { agent, release, .. } = &entry.subject;
-        let kept = targets.until_kept(agent, *release, entry.not_after);
-        // What is offered again stays in its place, so that a crash after the withdrawal leaves the same order.
-        let Some(until) = kept.or_else(|| again.get(key).map(|offer| offer.until)) else {
-            continue;
-        };
         let objects = match (truth.before(&entry.profile.spec), again.get(key)) {
             (Ok(objects), None) => objects,
             (objects, Some(offer)) => {
@@ -169,31 +185,45 @@ pub(super) fn templates(
         .iter()
         .map(|(key, entry, _)| (key.clone(), entry.not_after))
         .collect();
-    let keys = known
+    let kept: Vec<_> = known
         .into_iter()
-        .flat_map(|known| known.template_index.values().flatten());
-    for key in keys {
-        let Some(entry) = known.and_then(|known| known.templates.get(key)) else {
-            continue;
-        };
-        let kept = targets.until_kept(&entry.agent, entry.release, entry.not_after);
-        let until = kept.or_else(|| again.get(key).copied());
+        .flat_map(templates_in_order)
+        .filter_map(|(key, entry)| {
+            let kept = targets.until_kept(&entry.agent, entry.release, entry.not_after);
+            Some((key, entry, kept.or_else(|| again.get(key).copied())?))
+        })
+        .collect();
+    let of_spec = |spec| first_image(spec).unwrap_or_default();
+    let has = kept
+        .iter()
+        .map(|(key, entry, _)| (*key, of_spec(&entry.spec), (&entry.agent, entry.release)));
+    let offered = new
+        .iter()
+        .map(|(key, entry, _)| (key.as_str(), of_spec(&entry.spec), (&entry.agent, entry.release)));
+    let going = giving_way(&has.collect::<Vec<_>>(), &offered.collect::<Vec<_>>());
+    for (key, entry, not_after) in kept.into_iter().filter(|(key, ..)| !going.contains(key)) {
         let objects = truth
             .before(&entry.spec)
             .ok()
             .filter(|objects| truth.added(objects).is_ok());
-        if let Some(not_after) = until.filter(|_| objects.is_some() || again.contains_key(key)) {
+        if objects.is_some() || again.contains_key(key) {
             let entry = TemplateEntry {
                 not_after,
                 ..entry.clone()
             };
             let objects = objects.filter(|_| entry.agent.is_empty()).unwrap_or_default();
-            add_template(ledger, truth, budget, (key.clone(), entry), objects);
+            add_template(ledger, truth, budget, (key.to_owned(), entry), objects);
         }
     }
     for (key, entry, objects) in new {
         add_template(ledger, truth, budget, (key, entry), objects);
     }
+}
+
+/// The ledger's templates, in the same order.
+fn templates_in_order(ledger: &LedgerSpec) -> impl Iterator<Item = (&str, &TemplateEntry)> {
+    let keys = ledger.template_index.values().flatten();
+    keys.filter_map(|key| Some((key.as_str(), ledger.templates.get(key)?)))
 }
 
 /// Templates that may be granted, with the configuration that no release protects.
