@@ -56,16 +56,16 @@ pub fn build_static() -> Result<PathBuf> {
     Ok(target.join(TARGET).join("release").join("vouchsafe"))
 }
 
-/// Linked with the C library; and without the names of this machine's folders, so that another machine builds the same.
+/// Linked with the C library; and without the name of this machine's folder of crates, so that another machine builds the same. Cargo names our
+/// own files from the checkout on.
 fn flags() -> Result<String> {
-    let mut flags = "-C target-feature=+crt-static".to_owned();
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
     let cargo = home.context("neither CARGO_HOME nor HOME is set")?;
-    for (from, to) in [(cargo.as_path(), "/cargo"), (crate::checkout(), "/vouchsafe")] {
-        flags.push_str(&format!(" --remap-path-prefix={}={to}", from.display()));
-    }
-    Ok(flags)
+    Ok(format!(
+        "-C target-feature=+crt-static --remap-path-prefix={}=/cargo",
+        cargo.display()
+    ))
 }
 
 /// Makes the operator's image in a registry under a tag; `repository@sha256:…`. `folder` is made for it.

@@ -44,7 +44,7 @@ pub(super) fn cases() -> Vec<Case> {
         )
         .patience(PATIENCE),
         Case::new(&[], "adopting 504 workloads, a measure", |cx| adopted(cx, MANY))
-            .patience(PATIENCE)
+            .patience(3 * PATIENCE)
             .on_request(),
     ]
 }

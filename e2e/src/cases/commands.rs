@@ -316,3 +316,13 @@ fn evidence() -> Result<String> {
     let (shown, _) = rest.split_once("```").context("the Evidence has no end")?;
     Ok(shown.replace("v1:sha256:…", &format!("v1:{}", digest(b"a release"))))
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_command_has_its_step() {
+        let blocks = super::page::blocks().unwrap();
+        super::paired(&blocks).unwrap();
+        super::shown_elsewhere().unwrap();
+    }
+}

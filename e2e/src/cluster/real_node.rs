@@ -79,10 +79,7 @@ pub(super) fn prepare(folder: &Path, pause: &str) -> Result<()> {
     }
     for (name, text) in [
         ("network/pods.conflist", network.to_string()),
-        (
-            &format!("{hosts}/hosts.toml"),
-            format!("server = \"http://{registry}\"\n"),
-        ),
+        (&format!("{hosts}/hosts.toml"), plain_http(registry)),
         ("containerd.toml", containerd(folder, pause)),
         ("kubelet.yaml", kubelet_configuration(folder).to_string()),
         ("kube-proxy.yaml", proxy_configuration(folder).to_string()),
@@ -100,6 +97,11 @@ pub(crate) fn ip(line: &str) -> Result<()> {
         bail!("`ip {line}`: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(())
+}
+
+/// Pulled from without TLS.
+fn plain_http(registry: &str) -> String {
+    format!("[host.\"http://{registry}\"]\ncapabilities = [\"pull\", \"resolve\"]\n")
 }
 
 fn containerd(folder: &Path, pause: &str) -> String {
