@@ -55,6 +55,7 @@ async fn typed(cx: Context) -> Result<()> {
     own.operator().await?;
     reader.something_waits(&own).await?;
     reader.type_all(&own, &pairs, steps::USING).await?;
+    reader.type_all(&own, &pairs, steps::ADOPTING).await?;
     own.operator().await?.stop().await?;
     reader.type_all(&own, &pairs, steps::LEAVING).await?;
     reader.type_all(&own, &pairs, steps::LEAVING.iter().take(1)).await?;
@@ -66,8 +67,12 @@ async fn typed(cx: Context) -> Result<()> {
 
 /// Each block with its step.
 fn paired(blocks: &[Block]) -> Result<Vec<(&Block, &'static Step)>> {
-    use steps::{AGAIN, ELSEWHERE, INSTALLING, LEAVING, USING};
-    let all = || [INSTALLING, USING, LEAVING, AGAIN, ELSEWHERE].into_iter().flatten();
+    use steps::{ADOPTING, AGAIN, ELSEWHERE, INSTALLING, LEAVING, USING};
+    let all = || {
+        [INSTALLING, USING, ADOPTING, LEAVING, AGAIN, ELSEWHERE]
+            .into_iter()
+            .flatten()
+    };
     let mut pairs = Vec::new();
     for block in blocks {
         let step = all().find(|step| is_of(step, block));
@@ -203,7 +208,22 @@ impl Reader {
         cx.admin().apply("argocd", &argo).must().await?;
         let deploy = format!("{}/", self.folder.join("agent").display());
         let agent = cx.admin().kubectl(["apply", "-n", "support-prod", "-f", &deploy]);
-        agent.must().await.map(drop)
+        agent.must().await?;
+        self.greeter(cx).await
+    }
+
+    /// The page's own workload, that runs in a namespace of dev and is in a file.
+    async fn greeter(&self, cx: &Context) -> Result<()> {
+        let labels = json!({"app": "greeter"});
+        let pod = json!({"containers": [{"name": "main", "image": self.image, "resources": {}}]});
+        let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "greeter"},
+            "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}});
+        let folder = self.folder.join("greeter");
+        fs::create_dir_all(&folder).context("cannot make a folder")?;
+        fs::write(folder.join("deployment.yaml"), deployment.to_string()).context("cannot write a file")?;
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop-dev", "labels": {"vouchsafe.dev/environment": "dev"}}});
+        cx.admin().apply("shop-dev", &[namespace]).must().await?;
+        cx.admin().apply("shop-dev", &[deployment]).must().await.map(drop)
     }
 
     async fn type_all(
@@ -263,6 +283,8 @@ impl Reader {
         let first = |what: &str| format!("$(kubectl get {what} -o jsonpath='{{.items[0].metadata.name}}')");
         let release = "$(kubectl get vspr -n support-prod -o jsonpath='{.items[0].spec.release}')";
         let judged = "until kubectl get vspr -n support-staging | grep -q Waiting; do sleep 0.2; done";
+        let adopted = "kubectl apply -n shop-dev -f greeter/agent.yaml \
+            && until kubectl get vsag -n shop-dev | grep -q greeter; do sleep 0.2; done";
         let plain = format!("--plain-http-registry {}", self.registry);
         let pairs = [
             ("WAIVER", first("vswv -n support-prod")),
@@ -289,6 +311,15 @@ impl Reader {
             ("cargo build --release", "true".to_owned()),
             ("cargo build &&", "true &&".to_owned()),
             ("./target/release/vouchsafe operator", "kubectl auth whoami".to_owned()),
+            ("> deploy/agent.yaml", "> greeter/agent.yaml".to_owned()),
+            (
+                "adopt -f deploy/ > agent.yaml",
+                "adopt -f greeter/deployment.yaml > agent.yaml".to_owned(),
+            ),
+            (
+                "kubectl vouchsafe status -n shop-dev",
+                format!("{adopted}; kubectl vouchsafe status -n shop-dev"),
+            ),
             ("deploy/argocd/", format!("{}/deploy/argocd/", checkout().display())),
         ];
         let fill = |line: String, (from, to): &(&str, String)| line.replace(from, to);

@@ -12,7 +12,7 @@ const OTHERS: [&str; 3] = [
     "examples/gitops/README.md",
 ];
 /// What a line that is a command begins with.
-const PROGRAMS: [&str; 13] = [
+const PROGRAMS: [&str; 14] = [
     "helm",
     "kubectl",
     "kustomize",
@@ -20,6 +20,7 @@ const PROGRAMS: [&str; 13] = [
     "make",
     "cargo",
     "trivy",
+    "jq",
     "alias",
     "k",
     "server",

@@ -217,6 +217,29 @@ pub(super) const USING: &[Step] = &[
     ),
 ];
 
+/// An agent that nobody has declared, with it.
+pub(super) const ADOPTING: &[Step] = &[
+    Step(
+        "docs/book/agents.md",
+        &[
+            ("kubectl vouchsafe adopt deployment/greeter", Says("")),
+            ("kubectl vouchsafe adopt -f deploy/", Says("")),
+            ("kubectl vouchsafe digest -f deploy/", Says("v1:sha256:")),
+        ],
+    ),
+    Step(
+        "docs/book/agents.md",
+        &[
+            ("kubectl vouchsafe status -n shop-dev", Says("greeter")),
+            ("kubectl vouchsafe why agent/greeter -n shop-dev", Says("greeter")),
+        ],
+    ),
+    Step(
+        "docs/book/agents.md",
+        &[("jq -cSj", Untried("jq is not ours, and not on every machine"))],
+    ),
+];
+
 /// Without it.
 pub(super) const LEAVING: &[Step] = &[
     Step(

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::batch::v1::Job;
 use kube::{
     Api, ResourceExt,
-    api::{ListParams, LogParams, PostParams},
+    api::{ListParams, PostParams},
 };
 use serde_json::{Value, json};
 use std::fs;
@@ -38,7 +38,7 @@ pub(super) async fn passes(cx: Context) -> Result<()> {
     stage.nothing_ran(&agent.selector()).await?;
     cosign.sign(&keys, image).await?;
     stage.verdict(&promotion, Verdict::Cleared).await?;
-    says_its_version(&stage, &agent).await?;
+    ran(&stage, &agent).await?;
     is_attested(&cx, image, &keys).await
 }
 
@@ -55,7 +55,7 @@ async fn requiring(cx: &Context, key: &str) -> Result<Stage> {
     Stage::on_node(cx, spec).await
 }
 
-/// A Job that says its version, by its only program.
+/// A Job that has its only program say its version.
 fn job(agent: &AgentOf) -> Result<Value> {
     let mut template = agent.template();
     let spec = template.pointer_mut("/spec").and_then(Value::as_object_mut);
@@ -69,20 +69,24 @@ fn job(agent: &AgentOf) -> Result<Value> {
     )
 }
 
-async fn says_its_version(stage: &Stage, agent: &AgentOf) -> Result<()> {
+/// The Job succeeds, and what ran is the image that was signed.
+async fn ran(stage: &Stage, agent: &AgentOf) -> Result<()> {
     until("the Job to succeed", || async {
         let job = stage.api::<Job>().get(&agent.name).await?;
         let status = job.status.unwrap_or_default();
         Ok(Look::when(status, |status| status.succeeded == Some(1)))
     })
     .await?;
-    let pods = stage
-        .pods()
-        .list(&ListParams::default().labels(&agent.selector()))
-        .await?;
-    let pod = pods.items.first().context("the Job's pod is gone")?.name_any();
-    let log = stage.pods().logs(&pod, &LogParams::default()).await?;
-    ensure!(log.contains(env!("CARGO_PKG_VERSION")), "it says `{log}`");
+    let of_agent = ListParams::default().labels(&agent.selector());
+    let pods = stage.pods().list(&of_agent).await?;
+    let pod = pods.items.into_iter().next().context("the Job's pod is gone")?;
+    let status = pod
+        .status
+        .and_then(|status| status.container_statuses?.into_iter().next());
+    let status = status.context("the pod has no container")?;
+    ensure!(status.image_id == agent.image, "`{}` ran", status.image_id);
+    let ended = status.state.and_then(|state| state.terminated).context("it runs on")?;
+    ensure!(ended.exit_code == 0, "it ended with {}", ended.exit_code);
     Ok(())
 }
 
