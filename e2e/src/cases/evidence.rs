@@ -68,7 +68,8 @@ pub(super) async fn attestor(cx: &Context, namespace: &str, check: &str) -> Resu
     Ok(user)
 }
 
-async fn attest(user: &User, namespace: &str, check: &str, release: &str, failed: i64) -> Result<()> {
+/// Gives evidence on a release, with so many failures counted.
+pub(super) async fn attest(user: &User, namespace: &str, check: &str, release: &str, failed: i64) -> Result<()> {
     let now = jiff::Timestamp::now();
     let object = json!({
         "apiVersion": "vouchsafe.dev/v1alpha1", "kind": "Evidence", "metadata": {"generateName": "e-"},
@@ -85,7 +86,7 @@ async fn attest(user: &User, namespace: &str, check: &str, release: &str, failed
 }
 
 /// Awaits an outcome of the check.
-async fn outcome(stage: &Stage, promotion: &str, check: &str, outcome: Outcome) -> Result<()> {
+pub(super) async fn outcome(stage: &Stage, promotion: &str, check: &str, outcome: Outcome) -> Result<()> {
     until(&format!("{outcome:?} of {check}"), || async {
         let status = stage
             .api::<Promotion>()

@@ -5,7 +5,7 @@ mod story;
 mod troubled;
 
 use self::{story::Story, troubled::troubled};
-use super::evidence::attestor;
+use super::evidence::{attest, attestor, outcome};
 use crate::{
     await_::{Look, until},
     collector::{Collector, Manner, Span},
@@ -19,7 +19,7 @@ use kube::{Api, ResourceExt, api::PostParams};
 use serde_json::{Value, json};
 use std::time::Duration;
 use vouchsafe_api::{
-    Check, Evidence, Promotion,
+    Check,
     approval::Vote,
     promotion::status::{Outcome, Verdict},
 };
@@ -114,8 +114,10 @@ async fn promoted(cx: &Context, operator: &Operator, collector: &Collector) -> R
     stage.apply(&agent.objects()).await?;
     let promotion = stage.promotion(&agent.name).await?;
     stage.held(&agent.selector(), 1).await?;
-    passes(&stage, &promotion.name_any(), &signed).await?;
-    attested(&stage, &promotion, &scan).await?;
+    outcome(&stage, &promotion.name_any(), &signed, Outcome::Pass).await?;
+    let scanner = attestor(cx, &stage.namespace, &scan).await?;
+    let release = promotion.spec.release.to_string();
+    attest(&scanner, &stage.namespace, &scan, &release, 0).await?;
     stage.verdict(&promotion.name_any(), Verdict::AwaitingApproval).await?;
     let trace = promotion.uid().unwrap_or_default().replace('-', "");
     until("the decision to be told", || async {
@@ -152,37 +154,6 @@ async fn promoted(cx: &Context, operator: &Operator, collector: &Collector) -> R
         story.spans.len(),
         collector.requests()?
     ));
-    Ok(())
-}
-
-/// Awaits that a check passes.
-async fn passes(stage: &Stage, promotion: &str, check: &str) -> Result<()> {
-    until(&format!("{check} to pass"), || async {
-        let status = stage
-            .api::<Promotion>()
-            .get(promotion)
-            .await?
-            .status
-            .unwrap_or_default();
-        let found = status.checks.into_iter().find(|found| found.check == check);
-        Ok(Look::when(found, |found| {
-            found.as_ref().is_some_and(|found| found.outcome == Outcome::Pass)
-        }))
-    })
-    .await
-    .map(drop)
-}
-
-async fn attested(stage: &Stage, promotion: &Promotion, check: &str) -> Result<()> {
-    let scanner = attestor(&stage.cx, &stage.namespace, check).await?;
-    let spec = json!({
-        "subject": {"kind": "Release", "digest": promotion.spec.release}, "check": check, "format": "Normal",
-        "tool": {"name": "tester"}, "startedAt": jiff::Timestamp::now(), "result": "Pass", "counters": {"failed": 0},
-    });
-    let evidence = json!({"apiVersion": "vouchsafe.dev/v1alpha1", "kind": "Evidence", "metadata": {"generateName": "e-"}, "spec": spec});
-    let evidence: Evidence = serde_json::from_value(evidence).context("the Evidence is none")?;
-    let api = scanner.api::<Evidence>(&stage.namespace);
-    api.create(&PostParams::default(), &evidence).await?;
     Ok(())
 }
 
