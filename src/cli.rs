@@ -13,6 +13,7 @@ pub(crate) mod cluster;
 pub(crate) mod diff;
 pub(crate) mod digest;
 mod failure;
+pub(crate) mod held;
 pub(crate) mod inbox;
 pub(crate) mod manifests;
 pub(crate) mod pin;

@@ -11,7 +11,7 @@ mod write;
 use super::{
     Advice, Ended, Failure,
     agents::config_object,
-    cluster::{Cluster, ClusterArgs, ClusterError, Kind},
+    cluster::{Cluster, ClusterArgs, ClusterError, Kind, permitted},
     manifests::{Manifest, Manifests, word},
     promote::of_config_map,
     screen::Screen,
@@ -157,11 +157,8 @@ async fn of_cluster(args: &AdoptArgs) -> Result<(Vec<Value>, Objects), Failure> 
 }
 
 async fn config_map(name: &str, cluster: &Cluster) -> Result<Option<ConfigObject>, ClusterError> {
-    match cluster.find::<ConfigMap>(name).await {
-        Ok(found) => Ok(found.map(of_config_map)),
-        Err(ClusterError::Forbidden { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
+    let found = permitted(cluster.find::<ConfigMap>(name).await)?;
+    Ok(found.flatten().map(of_config_map))
 }
 
 async fn workload(named: &str, cluster: &Cluster) -> Result<Value, Failure> {

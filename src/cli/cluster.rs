@@ -5,7 +5,7 @@
 
 mod error;
 
-pub(crate) use self::error::ClusterError;
+pub(crate) use self::error::{ClusterError, permitted};
 
 use clap::Args;
 use k8s_openapi::{

@@ -4,7 +4,7 @@
 
 use super::{
     Ended, Failure,
-    cluster::{Cluster, ClusterArgs, ClusterError, Select},
+    cluster::{Cluster, ClusterArgs, Select, permitted},
     roles::{any_of_ours, is_anybodys, is_ours},
     screen::Screen,
     table::Table,
@@ -77,11 +77,7 @@ async fn excluding_requesters(promotions: &[Promotion], cluster: &Cluster) -> Re
         .collect();
     let mut excluding = BTreeMap::new();
     for name in names {
-        let found = match cluster.find_global::<Environment>(&name).await {
-            Ok(found) => found,
-            Err(ClusterError::Forbidden { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
+        let found = permitted(cluster.find_global::<Environment>(&name).await)?.flatten();
         let excludes = found.is_none_or(|environment| {
             let rules = environment.spec.approvals;
             rules.iter().all(|rule| rule.exclude.contains(&Exclude::Requester))

@@ -217,6 +217,15 @@ fn plain(message: &str) -> String {
     }
 }
 
+/// Nothing where reading is not allowed.
+pub(crate) fn permitted<T>(read: Result<T, ClusterError>) -> Result<Option<T>, ClusterError> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(ClusterError::Forbidden { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 //! Takes the status of Environments; who may not read these is shown nothing of it.
 
 use crate::cli::{
-    cluster::{Cluster, ClusterError},
+    cluster::{Cluster, ClusterError, permitted},
     screen::{Screen, Style},
     table::{Cell, Table},
 };
@@ -25,15 +25,6 @@ pub(super) struct Governed {
 /// All Environments, if they may be read.
 pub(super) async fn environments(cluster: &Cluster) -> Result<Option<Vec<Environment>>, ClusterError> {
     permitted(cluster.list_global().await)
-}
-
-/// Nothing where reading is not allowed.
-pub(super) fn permitted<T>(read: Result<T, ClusterError>) -> Result<Option<T>, ClusterError> {
-    match read {
-        Ok(found) => Ok(Some(found)),
-        Err(ClusterError::Forbidden { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// Those of all environments, or the one of this name.

@@ -2,9 +2,9 @@
 //!
 //! Takes namespaces and pods as far as they may be read; who may not is told nothing of it.
 
-use super::namespaces::permitted;
 use crate::cli::{
-    cluster::{Cluster, ClusterError, ENVIRONMENT, Select},
+    cluster::{Cluster, ClusterError, ENVIRONMENT, permitted},
+    held,
     screen::{Screen, Style},
 };
 use k8s_openapi::api::core::v1::{Namespace, Pod};
@@ -13,8 +13,6 @@ use vouchsafe_api::Environment;
 
 /// The environment of the probe namespace, which is meant not to be there.
 const PROBE: &str = "vouchsafe-probe";
-/// The label on held pods.
-const HELD: &str = "vouchsafe.dev/held";
 
 /// Says of all namespaces which are labelled for an environment that is not there.
 pub(super) async fn everywhere(
@@ -41,8 +39,8 @@ pub(super) async fn here(
         let words = format!("It has no label `{ENVIRONMENT}`, so that nothing is asked there.");
         screen.styled(Style::Dim, &words);
     }
-    let held = cluster.list::<Pod>(false, &Select::label(HELD)).await;
-    tell_held(&permitted(held)?.unwrap_or_default(), &cluster.namespace, screen);
+    let pods = held::labelled(cluster).await?.unwrap_or_default();
+    tell_held(&pods, &cluster.namespace, screen);
     Ok(())
 }
 
@@ -68,11 +66,7 @@ fn tell(lines: &[String], screen: &mut Screen) {
 }
 
 fn tell_held(pods: &[Pod], namespace: &str, screen: &mut Screen) {
-    let gated = |pod: &&Pod| {
-        let gates = pod.spec.as_ref().and_then(|spec| spec.scheduling_gates.as_ref());
-        gates.is_some_and(|gates| !gates.is_empty())
-    };
-    let held: Vec<_> = pods.iter().filter(gated).collect();
+    let held: Vec<_> = pods.iter().filter(|pod| held::is_gated(pod)).collect();
     if let Some(first) = held.first() {
         let count = match held.len() {
             1 => "1 pod is held".to_owned(),

@@ -2,17 +2,16 @@
 
 use crate::cli::{
     Failure,
-    cluster::{Cluster, ClusterError, Select},
+    cluster::{Cluster, Select, permitted},
     digest::field,
+    held,
     screen::{Screen, Style},
     verdict,
 };
 use jiff::Timestamp;
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
+use k8s_openapi::api::apps::v1::Deployment;
 use vouchsafe_api::{Agent, agent::declaration::WorkloadReference, lower};
 
-/// The label on held pods.
-const HELD: &str = "vouchsafe.dev/held";
 /// Seconds a Deployment may take, when it does not say.
 const DEFAULT: i32 = 600;
 
@@ -23,23 +22,16 @@ pub(super) async fn print(
     now: Timestamp,
     screen: &mut Screen,
 ) -> Result<(), Failure> {
-    let held = match cluster.list::<Pod>(false, &Select::label(HELD)).await {
-        Ok(pods) => pods,
-        Err(ClusterError::Forbidden { .. }) => return Ok(()),
-        Err(error) => return Err(error.into()),
+    let Some(mut held) = held::labelled(cluster).await? else {
+        return Ok(());
     };
-    let gated = |pod: &&Pod| {
-        pod.spec
-            .as_ref()
-            .is_some_and(|spec| spec.scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty()))
-    };
+    held.retain(held::is_gated);
     let since = held
         .iter()
-        .filter(gated)
         .filter_map(|pod| Some(pod.metadata.creation_timestamp.as_ref()?.0))
         .min();
     if let Some(since) = since {
-        let count = held.iter().filter(gated).count();
+        let count = held.len();
         field(
             screen,
             "held pods",
@@ -75,22 +67,17 @@ async fn deployments(
             .map(|found| found.into_iter().collect()),
         None => cluster.list::<Deployment>(false, &Select::default()).await,
     };
+    let mut found: Vec<Deployment> = permitted(found)?.unwrap_or_default();
     let declared = agent
         .map(|agent| lower::agent(&agent.spec).workloads)
         .unwrap_or_default();
-    match found {
-        Ok(mut found) => {
-            found.retain(|deployment: &Deployment| {
-                let raw = serde_json::to_value(deployment).unwrap_or_default();
-                declared
-                    .iter()
-                    .any(|reference| reference.role == workload.role && reference.selects(&raw))
-            });
-            Ok(found)
-        }
-        Err(ClusterError::Forbidden { .. }) => Ok(Vec::new()),
-        Err(error) => Err(error.into()),
-    }
+    found.retain(|deployment| {
+        let raw = serde_json::to_value(deployment).unwrap_or_default();
+        declared
+            .iter()
+            .any(|reference| reference.role == workload.role && reference.selects(&raw))
+    });
+    Ok(found)
 }
 
 /// When a Deployment that does not come up is given up on, in words; nothing when it is up.
