@@ -12,6 +12,7 @@ pub(crate) mod ledger;
 pub(crate) mod policies;
 pub(crate) mod promotions;
 pub(crate) mod retention;
+pub(crate) mod webhook;
 pub(crate) mod write;
 
 use crate::{

@@ -10,6 +10,7 @@ mod record;
 mod serve;
 mod telemetry;
 mod traces;
+mod webhook;
 
 use std::{env, process::ExitCode};
 

@@ -110,6 +110,12 @@ impl World {
         found.is_some_and(|found| found.metadata.deletion_timestamp.is_some())
     }
 
+    /// The uid of a namespace; empty when there is none.
+    pub(crate) fn uid_of(&self, namespace: &str) -> String {
+        let found = self.namespaces.get(&ObjectRef::new(namespace));
+        found.and_then(|found| found.uid()).unwrap_or_default()
+    }
+
     /// Whether there is a namespace of this name.
     pub(crate) fn is_there(&self, namespace: &str) -> bool {
         self.namespaces.get(&ObjectRef::new(namespace)).is_some()

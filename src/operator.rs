@@ -1,6 +1,7 @@
 //! The operator: watches, decides, enforces, until it is told to stop.
 //!
-//! Takes flags and a kubeconfig or the pod's service account. It serves nothing inside an admission request.
+//! Takes flags and a kubeconfig or the pod's service account. It serves nothing inside an admission request, unless the API server serves no
+//! mutating policies.
 
 mod args;
 mod control;
@@ -16,7 +17,7 @@ use crate::{
     observe::{self, change::Queues, signatures::Signatures},
     record::Recorder,
     serve::{self, Health, Told},
-    traces,
+    traces, webhook,
 };
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Client, Config, core::PartialObjectMeta, runtime::controller::ReconcileRequest};
@@ -44,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) name: String,
     /// Scheduling gates of others that the installed policies allow.
     pub(crate) allowed_gates: Vec<String>,
+    /// By which name the API server asks the webhook, where it serves no mutating policies.
+    pub(crate) webhook: Option<String>,
 }
 
 /// The Lease that one of several operators holds.
@@ -72,18 +75,18 @@ pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
         metrics: Arc::clone(&metrics),
     };
     tasks.spawn(serve::serve(args.listen().await?, told));
-    let config = Config::infer().await;
-    let config = config.map_err(OperatorError::cluster("there is no kubeconfig that can be used"))?;
-    let plain = Client::try_from(config.clone());
-    let plain = plain.map_err(OperatorError::cluster("there is no kubeconfig that can be used"))?;
+    let (config, plain) = reached().await?;
     let (registry, credentials) = (args.registry()?, args.credentials()?);
     let settings = args.settings(&plain).await?;
-    let shipped = policies::Shipped::new(&settings.identity, &settings.allowed_gates)?;
+    let shipped = policies::Shipped::new(&settings)?;
     let (seeking, mut claim) = lease::Seeking::begin(config.clone(), &settings.namespace, LEASE, &settings.name)?;
     let client = fence::client(config, claim.clone(), Arc::clone(&metrics))?;
     let (queues, mut taken) = queues();
     let world = observe::start(&client, queues.clone(), &mut tasks).await;
     let world = world.map_err(OperatorError::cluster("the watches did not get ready"))?;
+    if let Some(listener) = args.webhook().await? {
+        webhook::start(listener, &client, &settings.namespace, &health, &world, &mut tasks);
+    }
     health.watching();
     tracing::info!(event = "ready", "every watch has listed what is there");
     tokio::select! {
@@ -96,7 +99,7 @@ pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
     }
     tracing::info!(event = "leading", holder = settings.name, "this operator writes");
     queues.all(&world);
-    let changed = observe::policies::watch(&client, &mut tasks);
+    let changed = observe::policies::watch(&client, shipped.kinds(), &mut tasks);
     let (traces, flush) = traces::start(&settings.name, &metrics).unzip();
     let signatures = Signatures::new(registry, credentials, world.changes.clone(), Arc::clone(&metrics));
     let context = Arc::new(Context {
@@ -116,6 +119,14 @@ pub(crate) async fn run(args: &OperatorArgs) -> Result<(), OperatorError> {
     tasks.spawn(policies::run(Arc::clone(&context), shipped, changed));
     spawn(&mut tasks, taken, &context);
     until_told(tasks, claim, seeking, flush).await
+}
+
+/// How the API server is reached, and a client that no Lease restrains.
+async fn reached() -> Result<(Config, Client), OperatorError> {
+    let unusable = "there is no kubeconfig that can be used";
+    let config = Config::infer().await.map_err(OperatorError::cluster(unusable))?;
+    let client = Client::try_from(config.clone()).map_err(OperatorError::cluster(unusable))?;
+    Ok((config, client))
 }
 
 /// Goes on until it is told to stop, or cannot go on.
@@ -232,6 +243,9 @@ fn spawn(tasks: &mut JoinSet<()>, taken: Taken, context: &Arc<Context>) {
         control::MANY,
     ));
     tasks.spawn(enforce::retention::run(of()));
+    if let Some(host) = context.settings.webhook.clone() {
+        tasks.spawn(enforce::webhook::run(of(), host));
+    }
 }
 
 /// SIGTERM or Ctrl-C.

@@ -29,7 +29,7 @@ use tokio::{
 /// Connections at the same time; more wait.
 const CONNECTIONS: usize = 64;
 /// Longer nobody takes to say what they want.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of a request's head.
 const HEAD: usize = 16 * 1024;
 
@@ -38,6 +38,7 @@ const HEAD: usize = 16 * 1024;
 pub(crate) struct Health {
     watches: AtomicBool,
     admitted: AtomicBool,
+    uncertified: AtomicBool,
 }
 
 impl Health {
@@ -51,10 +52,25 @@ impl Health {
         self.admitted.store(admitted, Ordering::Relaxed);
     }
 
+    /// A certificate has to be there before anybody can ask.
+    pub(crate) fn awaits_certificate(&self) {
+        self.uncertified.store(true, Ordering::Relaxed);
+    }
+
+    /// It is there.
+    pub(crate) fn certified(&self) {
+        self.uncertified.store(false, Ordering::Relaxed);
+    }
+
     /// What keeps it from being ready.
     fn obstacle(&self) -> Option<&'static str> {
         if !self.watches.load(Ordering::Relaxed) {
             return Some("the watches have not listed what is there yet");
+        }
+        if self.uncertified.load(Ordering::Relaxed) {
+            return Some(
+                "the webhook has no certificate yet: the operator that leads makes it, in the Secret vouchsafe-webhook",
+            );
         }
         let admitted = self.admitted.load(Ordering::Relaxed);
         admitted.then_some("an uncleared pod was let in by the probe: the policies are not installed or not in force")
@@ -78,7 +94,18 @@ pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// Serves as long as it is polled.
 pub(crate) async fn serve(listener: TcpListener, told: Told) {
     let told = Arc::new(told);
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    connections(listener, CONNECTIONS, move |stream| {
+        connection(stream, Arc::clone(&told))
+    })
+    .await;
+}
+
+/// Handles what connects, so many at the same time.
+pub(crate) async fn connections<F>(listener: TcpListener, most: usize, handle: impl Fn(TcpStream) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let places = Arc::new(Semaphore::new(most));
     loop {
         // Never closed, so a place always comes.
         let place = Arc::clone(&places).acquire_owned().await;
@@ -87,10 +114,12 @@ pub(crate) async fn serve(listener: TcpListener, told: Told) {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let told = Arc::clone(&told);
+        // An answer in several small parts would wait for the other side's acknowledgement of the first.
+        drop(stream.set_nodelay(true));
+        let handled = handle(stream);
         tokio::spawn(async move {
             let _place = place;
-            connection(stream, told).await;
+            handled.await;
         });
     }
 }
@@ -160,6 +189,10 @@ mod tests {
         health.probed(true);
         assert_eq!(status("/readyz"), 503);
         health.probed(false);
+        assert_eq!(status("/readyz"), 200);
+        health.awaits_certificate();
+        assert_eq!(status("/readyz"), 503);
+        health.certified();
         assert_eq!(status("/readyz"), 200);
         assert_eq!(said(&Method::POST, "/healthz", &health).0.as_u16(), 405);
     }

@@ -87,16 +87,29 @@ pub fn api(user: &User, namespace: Option<&str>, api_version: &str, kind: &str) 
     }
 }
 
-/// The administrator's API of a kind of policies or bindings, in the version that this cluster serves.
+/// The administrator's API of a kind of policies, bindings or webhooks, in the version that this cluster serves.
 #[must_use]
 pub fn policies(cluster: &Cluster, kind: &str) -> Api<DynamicObject> {
-    let is_stable = !kind.starts_with("Mutating") || cluster.tools().kubernetes().has_stable_mutations();
+    let is_stable = !kind.starts_with("MutatingAdmission") || cluster.tools().kubernetes().has_stable_mutations();
     let version = if is_stable {
         "admissionregistration.k8s.io/v1"
     } else {
         "admissionregistration.k8s.io/v1beta1"
     };
     api(cluster.admin(), None, version, kind)
+}
+
+/// The kinds of policies, bindings and webhooks of ours that this cluster has.
+#[must_use]
+pub fn installed_kinds(cluster: &Cluster) -> Vec<&'static str> {
+    let (judge, mutate, webhook) = (
+        ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"],
+        ["MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"],
+        ["MutatingWebhookConfiguration"],
+    );
+    let is_webhook = !cluster.tools().kubernetes().serves_mutations();
+    let holds: &[&str] = if is_webhook { &webhook } else { &mutate };
+    judge.iter().chain(holds).copied().collect()
 }
 
 /// Creates an object for real.
@@ -145,6 +158,14 @@ pub async fn patch(api: &Api<DynamicObject>, name: &str, subresource: Option<&st
         None => api.patch(name, &params, &change).await,
     };
     answered(answer)
+}
+
+/// Changes an object by a merge patch, which replaces lists as a whole.
+///
+/// # Errors
+/// When the API server gives no answer.
+pub async fn merge(api: &Api<DynamicObject>, name: &str, change: &Value) -> Result<Answer> {
+    answered(api.patch(name, &PatchParams::default(), &Patch::Merge(change)).await)
 }
 
 /// Deletes an object.

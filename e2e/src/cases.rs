@@ -10,6 +10,7 @@ mod chart_values;
 mod commands;
 mod configuration;
 mod content;
+mod cost;
 mod dead_operator;
 mod disaster;
 mod environments;
@@ -20,6 +21,7 @@ mod gitops;
 mod grandfathered;
 mod grants;
 mod ground;
+mod hold_webhook;
 mod identity;
 mod kinds;
 mod latency;
@@ -79,6 +81,7 @@ pub fn all() -> Vec<Case> {
         commands::cases(),
         configuration::cases(),
         content::cases(),
+        cost::cases(),
         dead_operator::cases(),
         disaster::cases(),
         environments::cases(),
@@ -89,6 +92,7 @@ pub fn all() -> Vec<Case> {
         grandfathered::cases(),
         grants::cases(),
         ground::cases(),
+        hold_webhook::cases(),
         identity::cases(),
         kinds::cases(),
         latency::cases(),

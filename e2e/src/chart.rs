@@ -28,6 +28,13 @@ pub fn folder() -> String {
     crate::checkout().join("charts").join("vouchsafe").display().to_string()
 }
 
+/// Where the API server asks operators that run as processes: the chart's `webhook.url`. Nothing where it asks none, or by a real Service.
+#[must_use]
+pub fn asked_at(cluster: &Cluster) -> String {
+    let service = cluster.service();
+    service.map_or_else(String::new, |service| format!("https://{}", service.address()))
+}
+
 /// Renders the chart with these values, and needs no cluster.
 ///
 /// # Errors
@@ -79,7 +86,9 @@ pub async fn install_with(cluster: &Cluster, values: &[&str]) -> Result<()> {
         NAMESPACE,
         "--create-namespace",
     ];
+    let asked = format!("webhook.url={}", asked_at(cluster));
     helm.run(cluster.admin(), args.into_iter().chain(values.iter().copied()))
+        .args(["--set", &asked])
         .must()
         .await
         .context("cannot install the chart")?;

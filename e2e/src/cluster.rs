@@ -12,7 +12,8 @@ pub use plane::Component;
 use crate::{
     authority::Identity,
     kubeconfig::{self, Proof},
-    tools::Tools,
+    service::Service,
+    tools::{Kubernetes, Tools},
     users::{Environment, Grants, User},
     work::Work,
 };
@@ -36,6 +37,7 @@ pub struct Cluster {
     work: Work,
     tools: Tools,
     identities: Identities,
+    service: Option<Service>,
     admin: User,
     users: AtomicU32,
 }
@@ -94,10 +96,14 @@ impl Cluster {
         }
         nodes::await_ready(&client, &plane).await?;
         let admin = user("admin", &[MASTERS], client, path, &tools, &work)?;
+        // On a real node there is a real one.
+        let is_needed = nodes == Nodes::Fake && !tools.kubernetes().serves_mutations();
+        let service = if is_needed { Some(Service::start().await?) } else { None };
         Ok(Self {
             work,
             tools,
             identities: Identities::Ours(Box::new(plane)),
+            service,
             admin,
             users: AtomicU32::new(0),
         })
@@ -124,6 +130,7 @@ impl Cluster {
             work,
             tools,
             identities: Identities::Theirs(Box::new(found)),
+            service: None,
             admin,
             users: AtomicU32::new(0),
         })
@@ -133,6 +140,12 @@ impl Cluster {
     #[must_use]
     pub fn admin(&self) -> &User {
         &self.admin
+    }
+
+    /// What the API server asks to hold pods, in front of every operator that runs as a process; none where it holds them itself.
+    #[must_use]
+    pub fn service(&self) -> Option<&Service> {
+        self.service.as_ref()
     }
 
     /// Gives rights to users.
@@ -216,6 +229,17 @@ impl Cluster {
     pub async fn restart_api_server(&self) -> Result<()> {
         self.kill(Component::ApiServer)?;
         self.launch(Component::ApiServer).await
+    }
+
+    /// Kills the API server, and starts it again so that it serves mutating policies as a beta.
+    ///
+    /// # Errors
+    /// When the cluster is not ours, or it does not come up.
+    pub async fn turn_mutations_on(&self) -> Result<()> {
+        let plane = self.plane()?;
+        plane.kill(Component::ApiServer)?;
+        plane.launch_with(Component::ApiServer, Kubernetes::BETA_ON)?;
+        plane.await_ready(&self.admin.client).await
     }
 
     /// Kills everything, does something with the folder in which etcd keeps what is stored, and starts everything again.

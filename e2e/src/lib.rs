@@ -37,6 +37,7 @@ pub mod product;
 pub mod program;
 pub mod registries;
 pub mod registry;
+pub mod service;
 pub mod stage;
 pub mod suite;
 pub mod tools;

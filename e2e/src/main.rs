@@ -47,6 +47,9 @@ enum Command {
     Node {
         /// Numbers, or parts of names
         filter: Vec<String>,
+        /// The version of the control plane; the kubelet stays the pinned one
+        #[arg(long, default_value_t)]
+        kubernetes: Kubernetes,
     },
     /// Makes the operator's image and its SBOM
     Image {
@@ -148,12 +151,14 @@ async fn run(args: Args) -> Result<ExitCode> {
             report.sum_up();
             return Ok(close(report.counts()));
         }
-        Command::Node { filter } if isolated::is_inside() => {
-            let report = on_node::inside(&filter, building).await?;
+        Command::Node { filter, kubernetes } if isolated::is_inside() => {
+            let report = on_node::inside(&filter, kubernetes, building).await?;
             report.sum_up();
             return Ok(close(report.counts()));
         }
-        Command::Node { filter } => return Ok(close(on_node::run(&filter, building).await?)),
+        Command::Node { filter, kubernetes } => {
+            return Ok(close(on_node::run(&filter, kubernetes, building).await?));
+        }
         Command::Generate => {
             let tools = Tools::prepare(&[Tool::Helm], building)?;
             println!("{}", manifest::write(&tools).await?.display());

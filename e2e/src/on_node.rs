@@ -10,7 +10,7 @@ use crate::{
     isolated, ports, product,
     registry::{Kind, Registry},
     suite::{self, Report, World},
-    tools::{Progress, Tool, Tools},
+    tools::{Kubernetes, Progress, Tool, Tools},
     work::Work,
 };
 use anyhow::{Result, bail};
@@ -31,7 +31,7 @@ pub struct Images {
 ///
 /// # Errors
 /// When something does not build, or no case matches.
-pub async fn run(filter: &[String], progress: Progress) -> Result<Counts> {
+pub async fn run(filter: &[String], kubernetes: Kubernetes, progress: Progress) -> Result<Counts> {
     let chosen = suite::select(cases::on_node(), filter)?;
     if let Some(obstacle) = isolated::obstacle() {
         skipped(&obstacle, chosen.len());
@@ -40,12 +40,13 @@ pub async fn run(filter: &[String], progress: Progress) -> Result<Counts> {
             ..Counts::default()
         });
     }
-    Tools::prepare(&Tool::ALL, progress)?;
+    Tools::prepare(&Tool::ALL, progress)?.of_kubernetes(kubernetes, progress)?;
     progress("the static program", std::time::Duration::ZERO);
     product::build_static()?;
     // Made here, as there is no network inside.
     product::sbom().await?;
-    let args: Vec<String> = ["node".to_owned()].into_iter().chain(filter.iter().cloned()).collect();
+    let verb = ["node", "--kubernetes", kubernetes.word].map(str::to_owned);
+    let args: Vec<String> = verb.into_iter().chain(filter.iter().cloned()).collect();
     isolated::run(&args).await
 }
 
@@ -59,13 +60,13 @@ fn skipped(obstacle: &str, count: usize) {
 ///
 /// # Errors
 /// When the cluster does not come up.
-pub async fn inside(filter: &[String], progress: Progress) -> Result<Report> {
+pub async fn inside(filter: &[String], kubernetes: Kubernetes, progress: Progress) -> Result<Report> {
     if !isolated::is_inside() {
         bail!("a real node is started in namespaces of its own only");
     }
     isolated::settle()?;
     let cases = suite::select(cases::on_node(), filter)?;
-    let tools = Tools::prepare(&Tool::ALL, progress)?;
+    let tools = Tools::prepare(&Tool::ALL, progress)?.of_kubernetes(kubernetes, progress)?;
     let work = Work::take("node")?;
     let (images, pause) = images(&tools, &work).await?;
     let cluster = Cluster::start_on_this_machine(tools, work, &pause).await?;

@@ -8,13 +8,15 @@ use crate::{
     process::{Process, Program, last_lines},
     registries::Registries,
     users::User,
+    web,
 };
 use anyhow::{Context, Result, anyhow, bail};
 use k8s_openapi::api::{
+    admissionregistration::v1::MutatingWebhookConfiguration,
     authentication::v1::{TokenRequest, TokenRequestSpec},
     core::v1::ServiceAccount,
 };
-use kube::{Api, api::PostParams};
+use kube::{Api, Client, api::PostParams};
 use std::{
     path::{Path, PathBuf},
     sync::Mutex,
@@ -31,6 +33,8 @@ pub struct Operator {
     log: PathBuf,
     address: String,
     account: User,
+    /// The administrator, where the API server asks the operator to hold pods.
+    asked_by: Option<Client>,
     process: Mutex<Option<Process>>,
 }
 
@@ -64,7 +68,7 @@ impl Operator {
         let listen = format!("127.0.0.1:{}", ports::free()?);
         let account = cluster.bearer(NAME, &token(cluster).await?).await?;
         let addresses = registries.addresses().collect::<Vec<_>>().join(",");
-        let program = Program {
+        let mut program = Program {
             name: name.to_owned(),
             path: binary.to_path_buf(),
             args: vec!["operator".to_owned()],
@@ -80,11 +84,22 @@ impl Operator {
                 ("POD_NAME".to_owned(), name.into()),
             ],
         };
+        if let Some(service) = cluster.service() {
+            let webhook = format!("127.0.0.1:{}", ports::free()?);
+            service.add(&webhook)?;
+            program
+                .env
+                .push(("VOUCHSAFE_WEBHOOK_LISTEN".to_owned(), webhook.into()));
+            program
+                .env
+                .push(("VOUCHSAFE_WEBHOOK_HOST".to_owned(), "127.0.0.1".into()));
+        }
         Ok(Self {
             program,
             log: cluster.work().log(name),
             address: listen,
             account,
+            asked_by: cluster.service().map(|_| cluster.admin().client.clone()),
             process: Mutex::default(),
         })
     }
@@ -96,11 +111,46 @@ impl Operator {
         self
     }
 
-    /// Starts the operator, and waits until it says that it is ready.
+    /// The same where the chart has installed no webhook, whatever the cluster was when it started.
+    #[must_use]
+    pub fn without_webhook(mut self) -> Self {
+        self.program
+            .env
+            .retain(|(variable, _)| !variable.starts_with("VOUCHSAFE_WEBHOOK_"));
+        self.asked_by = None;
+        self
+    }
+
+    /// Starts the operator, and waits until it says that it is ready, and is asked if it has to be.
     ///
     /// # Errors
     /// When it ends or does not get ready, with the end of its log.
     pub async fn start(&self) -> Result<()> {
+        self.begin().await?;
+        match &self.asked_by {
+            Some(admin) => self.is_asked(admin).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until its certificate is shown, and the API server was told whom to trust.
+    async fn is_asked(&self, admin: &Client) -> Result<()> {
+        let configurations: Api<MutatingWebhookConfiguration> = Api::all(admin.clone());
+        let ready = format!("http://{}/readyz", self.address);
+        until("the operator to be asked by the API server", || async {
+            let answer = web::get(&ready).await?;
+            if !answer.status.is_success() {
+                return Ok(Look::NotYet(answer.text()));
+            }
+            let found = configurations.get("vouchsafe-hold").await?.webhooks.unwrap_or_default();
+            let trusted = found.iter().all(|webhook| webhook.client_config.ca_bundle.is_some());
+            Ok(Look::when(found, |found| trusted && !found.is_empty()))
+        })
+        .await
+        .map(drop)
+    }
+
+    async fn begin(&self) -> Result<()> {
         let before = std::fs::metadata(&self.log).map_or(0, |log| log.len());
         let process = Process::start(&self.program, &self.log)?;
         *self.process()? = Some(process);

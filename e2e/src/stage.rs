@@ -230,6 +230,24 @@ impl Stage {
         pods::await_held(&self.pods(), selector, count).await.map(drop)
     }
 
+    /// Whether the API server holds and stamps by itself; otherwise it asks an operator.
+    #[must_use]
+    pub fn holds_alone(&self) -> bool {
+        self.cx.cluster().tools().kubernetes().serves_mutations()
+    }
+
+    /// The same while no operator can be asked: where a webhook would hold them, such pods are refused.
+    ///
+    /// # Errors
+    /// When the deadline has passed, or one has run.
+    pub async fn kept_out(&self, selector: &str, count: usize) -> Result<()> {
+        if self.holds_alone() {
+            self.held(selector, count).await
+        } else {
+            self.nothing_ran(selector).await
+        }
+    }
+
     /// Fails when any pod with these labels has run.
     ///
     /// # Errors

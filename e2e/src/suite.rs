@@ -12,6 +12,7 @@ pub use context::{Context, World};
 pub use report::{Outcome, Report};
 pub use select::select;
 
+use crate::tools::Kubernetes;
 use anyhow::Result;
 use futures::future::BoxFuture;
 use std::{
@@ -35,6 +36,7 @@ pub struct Case {
     pub name: &'static str,
     alone: bool,
     on_request: bool,
+    of_webhook: bool,
     patience: Duration,
     body: Body,
 }
@@ -51,6 +53,7 @@ impl Case {
             name,
             alone: false,
             on_request: false,
+            of_webhook: false,
             patience: PATIENCE,
             body: Arc::new(move |context| Box::pin(body(context))),
         }
@@ -68,6 +71,19 @@ impl Case {
     pub fn on_request(mut self) -> Self {
         self.on_request = true;
         self
+    }
+
+    /// It is about the webhook, and there is none where the API server serves mutating policies.
+    #[must_use]
+    pub fn of_webhook(mut self) -> Self {
+        self.of_webhook = true;
+        self
+    }
+
+    /// Whether it says anything on a cluster of this version.
+    #[must_use]
+    pub fn concerns(&self, kubernetes: Kubernetes) -> bool {
+        !self.of_webhook || !kubernetes.serves_mutations()
     }
 
     /// Lets it take this long.

@@ -14,7 +14,7 @@ pub(crate) use self::{
 use super::{Context, Error, write};
 use crate::observe::{
     change::Change,
-    policies::{KINDS, Name, resource},
+    policies::{Name, resource},
 };
 use kube::{
     Api, Client, ResourceExt,
@@ -51,7 +51,7 @@ impl Installed {
 pub(crate) async fn run(context: Arc<Context>, shipped: Shipped, changed: Arc<Notify>) {
     let client = &context.world.client;
     loop {
-        let found = match installed(client).await {
+        let found = match installed(client, shipped.kinds()).await {
             Ok(installed) => compare::compare(&shipped, &installed),
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -73,10 +73,10 @@ pub(crate) async fn run(context: Arc<Context>, shipped: Shipped, changed: Arc<No
     }
 }
 
-/// The specs of every policy and binding that the API server has.
-async fn installed(client: &Client) -> Result<BTreeMap<Name, Value>, Error> {
+/// What is compared of every policy, binding and webhook that the API server has.
+async fn installed(client: &Client, kinds: &[&'static str]) -> Result<BTreeMap<Name, Value>, Error> {
     let mut found = BTreeMap::new();
-    for kind in KINDS {
+    for kind in kinds.iter().copied() {
         let resource = resource(client, kind).await;
         let resource = resource.map_err(write::failed("find out who serves", kind.to_owned()))?;
         let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
@@ -86,8 +86,7 @@ async fn installed(client: &Client) -> Result<BTreeMap<Name, Value>, Error> {
                 kind,
                 name: object.name_any(),
             };
-            let spec = object.data.get_mut("spec").map(Value::take);
-            found.insert(name, spec.unwrap_or_default());
+            found.insert(name, shipped::spec(&mut object.data));
         }
     }
     Ok(found)

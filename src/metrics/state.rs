@@ -19,6 +19,7 @@ use std::{
 };
 use vouchsafe_api::{
     Environment, Promotion,
+    environment::status::Probe,
     promotion::status::{CheckOutcome, Verdict},
 };
 use vouchsafe_core::conditions::Truth;
@@ -62,6 +63,7 @@ struct Found {
     undeclared: BTreeMap<Of, i64>,
     static_pods: BTreeMap<Of, i64>,
     enforced: BTreeMap<Enforced, i64>,
+    holds: BTreeMap<Of, i64>,
 }
 
 impl Found {
@@ -108,6 +110,9 @@ impl Found {
             enforcement: environment.spec.enforcement.as_str(),
         };
         self.enforced.insert(labels, i64::from(is_enforced));
+        let status = environment.status.as_ref().and_then(|status| status.enforced.as_ref());
+        let holds = status.is_some_and(|enforced| enforced.probe == Probe::Held);
+        self.holds.insert(of(), i64::from(holds));
     }
 
     /// One release. What it calls its environment counts only when there is one.
@@ -205,7 +210,9 @@ impl Found {
         let help = "Pods that a kubelet runs from a file, which no gate can hold";
         gauges(to, "static_pods", help, &self.static_pods)?;
         let help = "Whether the API server was seen to enforce it; 0 under Observe";
-        gauges(to, "environment_enforced", help, &self.enforced)
+        gauges(to, "environment_enforced", help, &self.enforced)?;
+        let help = "Whether an uncleared pod that was tried came back held, and was not refused or let in";
+        gauges(to, "environment_holds", help, &self.holds)
     }
 }
 

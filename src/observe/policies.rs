@@ -27,10 +27,17 @@ pub(crate) const KINDS: [&str; 4] = [
     "ValidatingAdmissionPolicyBinding",
 ];
 
+/// The same where the API server serves no mutating policies.
+pub(crate) const KINDS_WITH_WEBHOOK: [&str; 3] = [
+    "MutatingWebhookConfiguration",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+];
+
 /// Which policy or binding; written as `Kind/name`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Name {
-    /// One of [`KINDS`].
+    /// One of [`KINDS`] or [`KINDS_WITH_WEBHOOK`].
     pub(crate) kind: &'static str,
     /// Its name.
     pub(crate) name: String,
@@ -62,9 +69,9 @@ pub(crate) async fn resource(client: &Client, kind: &str) -> Result<ApiResource,
 
 /// Watches all of them in `tasks`. Nothing waits for these watches to be ready: a cluster that does not let us see them is no reason to let
 /// nothing in.
-pub(crate) fn watch(client: &Client, tasks: &mut JoinSet<()>) -> Arc<Notify> {
+pub(crate) fn watch(client: &Client, kinds: &[&'static str], tasks: &mut JoinSet<()>) -> Arc<Notify> {
     let changed = Arc::new(Notify::new());
-    for kind in KINDS {
+    for kind in kinds.iter().copied() {
         tasks.spawn(one(client.clone(), kind, Arc::clone(&changed)));
     }
     changed

@@ -22,6 +22,17 @@ pub(crate) struct OperatorArgs {
     /// Where /healthz, /readyz and /metrics are answered.
     #[arg(long, default_value = "[::]:8080", env = "VOUCHSAFE_LISTEN", value_name = "ADDRESS")]
     listen: SocketAddr,
+    /// Where the webhook is answered that holds what is not cleared, by TLS. Only for an API server that serves no mutating policies.
+    #[arg(
+        long,
+        env = "VOUCHSAFE_WEBHOOK_LISTEN",
+        value_name = "ADDRESS",
+        requires = "webhook_host"
+    )]
+    webhook_listen: Option<SocketAddr>,
+    /// The name or address by which the API server asks the webhook.
+    #[arg(long, env = "VOUCHSAFE_WEBHOOK_HOST", value_name = "NAME")]
+    webhook_host: Option<String>,
     /// The operator's own namespace, where its Lease is.
     #[arg(long, default_value = "vouchsafe-system", env = "POD_NAMESPACE")]
     namespace: String,
@@ -48,9 +59,15 @@ pub(crate) struct OperatorArgs {
 impl OperatorArgs {
     /// The socket on which health is told.
     pub(super) async fn listen(&self) -> Result<TcpListener, OperatorError> {
-        let address = self.listen;
-        let bound = crate::serve::bind(address).await;
-        bound.map_err(|source| OperatorError::Listen { address, source })
+        bound(self.listen).await
+    }
+
+    /// The socket on which the webhook is answered, where there is one.
+    pub(super) async fn webhook(&self) -> Result<Option<TcpListener>, OperatorError> {
+        match self.webhook_listen {
+            Some(address) => bound(address).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// A client for registries.
@@ -115,6 +132,12 @@ impl OperatorArgs {
                 format!("{}-{}", machine.trim(), std::process::id())
             }),
             allowed_gates: self.allowed_scheduling_gate.clone(),
+            webhook: self.webhook_host.clone().filter(|_| self.webhook_listen.is_some()),
         })
     }
+}
+
+async fn bound(address: SocketAddr) -> Result<TcpListener, OperatorError> {
+    let bound = crate::serve::bind(address).await;
+    bound.map_err(|source| OperatorError::Listen { address, source })
 }

@@ -29,7 +29,7 @@ pub(crate) enum OperatorError {
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
     },
-    /// The address for health cannot be had.
+    /// The address for health, or that of the webhook, cannot be had.
     #[error("`{address}` cannot be listened on")]
     Listen {
         /// The address.
@@ -80,7 +80,7 @@ impl Advice for OperatorError {
             Self::Cluster { .. } => {
                 "set KUBECONFIG, or run it in a pod with its service account; see whether the CRDs are installed"
             }
-            Self::Listen { .. } => "choose another address with --listen",
+            Self::Listen { .. } => "choose another address with --listen or --webhook-listen",
             Self::LeaseLost => "start it again: it waits until it may lead; see whether the API server answers in time",
             Self::Shipped(_) => "the program was not built from a whole checkout",
             Self::Ended(_) => "see its log; it is safe to start it again",

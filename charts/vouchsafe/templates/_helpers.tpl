@@ -44,15 +44,27 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ .Values.serviceAccount.name }}
 {{- define "vouchsafe.mounts" -}}
 {{- if or .Values.registries.certificates .Values.registries.credentialsSecret .Values.tracing.certificatesConfigMap }}true{{ end }}
 {{- end }}
-{{- /* The version in which the mutating policies are served. Who renders without a cluster says nothing about kinds, and goes by its version. */ -}}
+{{- /* The version in which the mutating policies are served; nothing where none is, and a webhook holds. Who renders without a cluster says
+nothing about kinds, and gets what such a version serves by default. */ -}}
 {{- define "vouchsafe.mutating" -}}
 {{- $group := "admissionregistration.k8s.io" }}
 {{- $served := .Capabilities.APIVersions }}
 {{- if $served.Has (printf "%s/v1/MutatingAdmissionPolicy" $group) }}{{ $group }}/v1
 {{- else if $served.Has (printf "%s/v1beta1/MutatingAdmissionPolicy" $group) }}{{ $group }}/v1beta1
-{{- else if $served.Has "v1/Pod" }}
-{{- fail "this cluster does not serve MutatingAdmissionPolicy, without which nothing can be held. Kubernetes 1.36 and newer do; on 1.35 start the API server with --feature-gates=MutatingAdmissionPolicy=true --runtime-config=admissionregistration.k8s.io/v1beta1=true" }}
-{{- else if semverCompare ">= 1.36.0-0" .Capabilities.KubeVersion.Version }}{{ $group }}/v1
-{{- else }}{{ $group }}/v1beta1
+{{- else if and (not ($served.Has "v1/Pod")) (semverCompare ">= 1.36.0-0" .Capabilities.KubeVersion.Version) }}{{ $group }}/v1
+{{- end }}
+{{- end }}
+{{- /* Where the API server asks the webhook, as a field of `clientConfig`. */ -}}
+{{- define "vouchsafe.asked" -}}
+{{- $root := index . 0 }}
+{{- $path := index . 1 }}
+{{- with $root.Values.webhook.url }}url: {{ printf "%s%s" (trimSuffix "/" .) $path | quote }}
+{{- else }}service: {namespace: {{ $root.Release.Namespace }}, name: vouchsafe-webhook, path: {{ $path }}}
+{{- end }}
+{{- end }}
+{{- /* The name or address in the webhook's certificate. */ -}}
+{{- define "vouchsafe.webhookHost" -}}
+{{- if .Values.webhook.url }}{{ .Values.webhook.url | trimPrefix "https://" | splitList "/" | first | mustRegexFind "^(\\[[^]]*\\]|[^:]*)" | trimAll "[]" }}
+{{- else }}vouchsafe-webhook.{{ .Release.Namespace }}.svc
 {{- end }}
 {{- end }}

@@ -24,7 +24,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         Case::new(
             &[],
-            "the chart writes mutating policies in the version that is served, and none where none is",
+            "the chart writes mutating policies in the version that is served, and a webhook where none is",
             versions,
         ),
     ]
@@ -55,6 +55,16 @@ struct Line {
     has: Option<Value>,
     /// What is no value of it.
     wrong: Value,
+    /// The version of Kubernetes that it is for, where it means nothing to the pinned one.
+    kubernetes: Option<String>,
+}
+
+impl Line {
+    /// The chart with the value that is tried, or without.
+    fn template(&self, cx: &Context, tried: Option<&Value>) -> Result<Run> {
+        let version = self.kubernetes.iter().flat_map(|version| ["--kube-version", version]);
+        Ok(template(cx, &values_of(self, tried))?.args(version))
+    }
 }
 
 async fn lint(cx: Context) -> Result<()> {
@@ -74,21 +84,19 @@ async fn values(cx: Context) -> Result<()> {
     Ok(())
 }
 
-/// What a cluster says of itself, and in which version the mutating policies are, or why there are none.
+/// What a cluster says of itself, and in which version the mutating policies are written; or a webhook in their place, or why nothing is.
 const SERVED: &[(&str, &[&str], Result<&str, &str>)] = &[
     ("1.36.0", &[], Ok("v1")),
-    ("1.35.0", &[], Ok("v1beta1")),
+    ("1.35.0", &[], Ok(WEBHOOK)),
     ("1.35.0", &["v1/Pod", STABLE, BETA], Ok("v1")),
     ("1.36.0", &["v1/Pod", STABLE, BETA], Ok("v1")),
     ("1.35.0", &["v1/Pod", BETA], Ok("v1beta1")),
-    ("1.35.0", &["v1/Pod"], Err("does not serve MutatingAdmissionPolicy")),
-    ("1.36.0", &["v1/Pod"], Err("does not serve MutatingAdmissionPolicy")),
-    (
-        "1.34.4",
-        &["v1/Pod", BETA],
-        Err("chart requires kubeVersion: >= 1.35.0-0"),
-    ),
+    ("1.35.0", &[BETA], Ok("v1beta1")),
+    ("1.34.4", &["v1/Pod"], Ok(WEBHOOK)),
+    ("1.36.0", &["v1/Pod"], Ok(WEBHOOK)),
+    ("1.33.9", &["v1/Pod"], Err("chart requires kubeVersion: >= 1.34.0-0")),
 ];
+const WEBHOOK: &str = "a webhook";
 const STABLE: &str = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy";
 const BETA: &str = "admissionregistration.k8s.io/v1beta1/MutatingAdmissionPolicy";
 
@@ -99,7 +107,7 @@ async fn versions(cx: Context) -> Result<()> {
         let told = run.line();
         match expected {
             Err(reason) => drop(run.ran().await?.must_fail_with(reason)?),
-            Ok(version) => {
+            Ok(expected) => {
                 let objects = chart::objects(&run.must().await?)?;
                 let written = |start: &str| -> Vec<&str> {
                     let of = |object: &&Value| chart::called(object).starts_with(start);
@@ -108,10 +116,20 @@ async fn versions(cx: Context) -> Result<()> {
                 };
                 let group = "admissionregistration.k8s.io/";
                 let (mutating, validating) = (written("MutatingAdmission"), written("ValidatingAdmission"));
-                ensure!(mutating.len() > 6 && validating.len() > 12, "{told}: {objects:?}");
-                let is_so = mutating.iter().all(|found| found.strip_prefix(group) == Some(version))
-                    && validating.iter().all(|found| found.strip_prefix(group) == Some("v1"));
-                ensure!(is_so, "{told}: {mutating:?}, {validating:?}");
+                let webhooks = written("MutatingWebhook");
+                let is_so = if *expected == WEBHOOK {
+                    mutating.is_empty() && webhooks.len() == 1
+                } else {
+                    let versions = mutating.iter().map(|found| found.strip_prefix(group));
+                    webhooks.is_empty()
+                        && mutating.len() > 6
+                        && versions.into_iter().all(|found| found == Some(expected))
+                };
+                let is_stable = validating.iter().all(|found| found.strip_prefix(group) == Some("v1"));
+                ensure!(
+                    is_so && is_stable && validating.len() > 12,
+                    "{told}: {mutating:?}, {webhooks:?}, {validating:?}"
+                );
             }
         }
     }
@@ -120,8 +138,8 @@ async fn versions(cx: Context) -> Result<()> {
 
 async fn tried(cx: Context, line: Line) -> Result<()> {
     let told = || format!("{} set to {}", line.value, line.to);
-    let default = rendered(&cx, &values_of(&line, None)).await?;
-    let found = rendered(&cx, &values_of(&line, Some(&line.to))).await?;
+    let default = rendered(&cx, &line, None).await?;
+    let found = rendered(&cx, &line, Some(&line.to)).await?;
     let (default, found) = (object(&default, &line.object), object(&found, &line.object));
     if line.absent {
         ensure!(default.is_some(), "{} is never there", line.object);
@@ -133,7 +151,7 @@ async fn tried(cx: Context, line: Line) -> Result<()> {
         let before = default.and_then(|object| object.pointer(at));
         ensure!(!shows(&line, before), "{}: it is so by default", told());
     }
-    let refused = template(&cx, &values_of(&line, Some(&line.wrong)))?.ran().await?;
+    let refused = line.template(&cx, Some(&line.wrong))?.ran().await?;
     let named = format!("'/{}", line.value.replace('.', "/"));
     refused.must_fail_with(&named).map(drop)
 }
@@ -178,8 +196,8 @@ fn template(cx: &Context, values: &Value) -> Result<Run> {
     Ok(run.args(kinds.map(|kind| format!("--api-versions=monitoring.coreos.com/v1/{kind}"))))
 }
 
-async fn rendered(cx: &Context, values: &Value) -> Result<Vec<Value>> {
-    chart::objects(&template(cx, values)?.must().await?)
+async fn rendered(cx: &Context, line: &Line, tried: Option<&Value>) -> Result<Vec<Value>> {
+    chart::objects(&line.template(cx, tried)?.must().await?)
 }
 
 fn object<'o>(objects: &'o [Value], name: &str) -> Option<&'o Value> {

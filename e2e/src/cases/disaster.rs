@@ -74,7 +74,7 @@ async fn put_back(cx: Context) -> Result<()> {
     for agent in [&cleared, &rejected] {
         await_running(&stage.pods(), &agent.selector(), 1).await?;
     }
-    await_held(&stage.pods(), &waiting.selector(), 1).await?;
+    stage.kept_out(&waiting.selector(), 1).await?;
     operator.start().await?;
     stage.verdict(&new.name_any(), Verdict::AwaitingApproval).await?;
     let again = stage.verdict(&bad, Verdict::Cleared).await?;

@@ -3,7 +3,7 @@
 
 mod disturb;
 
-use self::disturb::{BINDING, Disturbance, MUTATION_BINDING, Policies, disturbances};
+use self::disturb::{BINDING, Disturbance, Policies, disturbances, holding};
 use crate::{
     await_::{Look, until},
     chart,
@@ -118,7 +118,7 @@ async fn show(cx: &Context, policies: &Policies) -> Result<()> {
     // What means nothing stays so under all that follows, and nothing names it.
     policies.label(BINDING, "vouchsafe-access").await?;
     let (mut slowest, mut slowest_back) = (Duration::ZERO, Duration::ZERO);
-    for (number, disturbance) in disturbances().iter().enumerate() {
+    for (number, disturbance) in disturbances(cx).iter().enumerate() {
         let (there, back) = told(cx, policies, &holds, disturbance)
             .await
             .context(disturbance.what)?;
@@ -127,7 +127,7 @@ async fn show(cx: &Context, policies: &Policies) -> Result<()> {
     }
     cx.tell(&format!(
         "policies: each of {} ways to disturb them was told after {:.1} s at most, and that it was restored after {:.1} s",
-        disturbances().len(),
+        disturbances(cx).len(),
         slowest.as_secs_f64(),
         slowest_back.as_secs_f64()
     ));
@@ -174,7 +174,7 @@ async fn warned(cx: &Context, environment: &str, differences: usize) -> Result<(
 
 /// With nothing left that holds or refuses, that is what is said; and an environment that only observes says that.
 async fn opened(cx: &Context, policies: &Policies, holds: &str, observes: &str) -> Result<()> {
-    for kind in [BINDING, MUTATION_BINDING] {
+    for kind in [BINDING, holding(cx).1] {
         let name = if kind == BINDING {
             "vouchsafe-pods"
         } else {
@@ -199,7 +199,7 @@ async fn opened(cx: &Context, policies: &Policies, holds: &str, observes: &str) 
 
 /// What the message says to do restores everything; what people would try first restores a part, and the rest stays told.
 async fn upgraded(cx: &Context, policies: &Policies, environment: &str) -> Result<()> {
-    let all = disturbances();
+    let all = disturbances(cx);
     let chosen = [
         "a binding deleted",
         "an expression edited",

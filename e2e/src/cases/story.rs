@@ -120,6 +120,6 @@ async fn dead(stage: &Stage, agent: &AgentOf) -> Result<()> {
         ..agent.with_prompt("Refund everything.")
     };
     stage.apply(&other.objects()).await?;
-    await_held(&stage.pods(), &other.selector(), 2).await?;
+    stage.kept_out(&other.selector(), 2).await?;
     stage.nothing_ran(&other.selector()).await
 }

@@ -196,25 +196,53 @@ async fn resources(cx: &Context, group: &str) -> Result<Vec<String>> {
 /// What each installed policy looks at: groups and resources.
 async fn rules(cx: &Context) -> Result<BTreeMap<String, Rules>> {
     let mut rules = BTreeMap::new();
-    for kind in ["ValidatingAdmissionPolicy", "MutatingAdmissionPolicy"] {
+    let mutates = if cx.cluster().tools().kubernetes().serves_mutations() {
+        "MutatingAdmissionPolicy"
+    } else {
+        for (policy, webhook) in WEBHOOKS {
+            let asked = of(&webhook_of(cx, webhook).await?, "/rules");
+            rules.insert((*policy).to_owned(), asked);
+        }
+        "ValidatingAdmissionPolicy"
+    };
+    for kind in ["ValidatingAdmissionPolicy", mutates] {
         let installed = policies(cx.cluster(), kind);
         for policy in installed.list(&ListParams::default()).await? {
             let spec = policy.data.get("spec").context("a policy without a spec")?;
-            rules.insert(policy.name_any(), of(spec));
+            rules.insert(policy.name_any(), of(spec, "/matchConstraints/resourceRules"));
         }
     }
     Ok(rules)
 }
 
-fn of(spec: &Value) -> Rules {
+/// Which webhook is in the place of which policy, where the API server serves none that mutate.
+const WEBHOOKS: &[(&str, &str)] = &[
+    ("vouchsafe-hold", "pods.hold.vouchsafe.dev"),
+    ("vouchsafe-hold-jobs", "jobs.hold.vouchsafe.dev"),
+    ("vouchsafe-stamp", "stamp.vouchsafe.dev"),
+    ("vouchsafe-stamp-promotions", "stamp.vouchsafe.dev"),
+];
+
+async fn webhook_of(cx: &Context, name: &str) -> Result<Value> {
+    let installed = policies(cx.cluster(), "MutatingWebhookConfiguration")
+        .get("vouchsafe-hold")
+        .await?;
+    let webhooks = installed.data.get("webhooks").and_then(Value::as_array);
+    let mut found = webhooks.into_iter().flatten().filter(|webhook| webhook["name"] == name);
+    found
+        .next()
+        .cloned()
+        .with_context(|| format!("there is no webhook {name}"))
+}
+
+/// The rules that stand there.
+fn of(spec: &Value, at: &str) -> Rules {
     let words = |rule: &Value, field: &str| -> Vec<String> {
         let list = rule.get(field).and_then(Value::as_array);
         let texts = list.into_iter().flatten().filter_map(Value::as_str);
         texts.map(str::to_owned).collect()
     };
-    let list = spec
-        .pointer("/matchConstraints/resourceRules")
-        .and_then(Value::as_array);
+    let list = spec.pointer(at).and_then(Value::as_array);
     let rules = list.into_iter().flatten();
     rules
         .map(|rule| (words(rule, "apiGroups"), words(rule, "resources")))

@@ -190,9 +190,24 @@ impl Plane {
             .programs
             .get(&component)
             .with_context(|| format!("no program for {component:?}"))?;
+        self.start_program(component, program)
+    }
+
+    fn start_program(&self, component: Component, program: &Program) -> Result<()> {
         let process = Process::start(program, &self.logs.join(format!("{}.log", program.name)))?;
         self.running()?.insert(component, process);
         Ok(())
+    }
+
+    /// Starts one with more arguments, until it is launched again.
+    pub(super) fn launch_with(&self, component: Component, more: &[&str]) -> Result<()> {
+        let program = self
+            .programs
+            .get(&component)
+            .with_context(|| format!("no program for {component:?}"))?;
+        let mut program = program.clone();
+        program.args.extend(more.iter().map(|arg| (*arg).to_owned()));
+        self.start_program(component, &program)
     }
 
     /// Kills one.

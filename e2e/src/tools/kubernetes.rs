@@ -1,7 +1,7 @@
 //! The Kubernetes versions that a control plane is built of.
 //!
-//! Takes a minor version; gives the patch version that is pinned, and the file that pins it. Everything else of the suite is of one version:
-//! only what serves and controls differs.
+//! Takes a word; gives the patch version that is pinned, the file that pins it, and how the API server is started. Everything else of the suite
+//! is of one version: only what serves and controls differs.
 
 use anyhow::{Error, bail};
 use std::{fmt, str::FromStr};
@@ -9,8 +9,8 @@ use std::{fmt, str::FromStr};
 /// A version that is pinned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kubernetes {
-    /// As users name it.
-    pub minor: &'static str,
+    /// As users name it: the minor version, and what is special.
+    pub word: &'static str,
     /// As the API server says it is.
     pub version: &'static str,
 }
@@ -18,46 +18,66 @@ pub struct Kubernetes {
 impl Kubernetes {
     /// The one of `cluster/go.mod`, which everything runs on unless another is asked for.
     pub const PINNED: Self = Self {
-        minor: "1.36",
+        word: "1.36",
         version: "v1.36.3",
     };
 
     /// The newest one.
     pub const NEWEST: Self = Self {
-        minor: "1.37",
+        word: "1.37",
         version: "v1.37.2",
     };
 
+    /// The oldest one. Its API server serves no mutating policies: a webhook holds.
+    pub const OLDEST: Self = Self {
+        word: "1.34",
+        version: "v1.34.4",
+    };
+
+    /// What turns the beta of the mutating policies on, where they are one.
+    pub(crate) const BETA_ON: &'static [&'static str] = &[
+        "--feature-gates=MutatingAdmissionPolicy=true",
+        "--runtime-config=admissionregistration.k8s.io/v1beta1=true",
+    ];
+
     /// All, oldest first.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 5] = [
+        Self::OLDEST,
+        // As it comes, so that a webhook holds.
         Self {
-            minor: "1.35",
+            word: "1.35-plain",
+            version: "v1.35.4",
+        },
+        // With the beta of the mutating policies turned on.
+        Self {
+            word: "1.35",
             version: "v1.35.4",
         },
         Self::PINNED,
         Self::NEWEST,
     ];
 
+    /// Whether its API server serves mutating policies in some version.
+    #[must_use]
+    pub fn serves_mutations(self) -> bool {
+        !["1.34", "1.35-plain"].contains(&self.word)
+    }
+
     /// Whether its API server serves mutating policies as `v1`.
     #[must_use]
     pub fn has_stable_mutations(self) -> bool {
-        self.minor != "1.35"
+        self.serves_mutations() && self.word != "1.35"
     }
 
-    /// What its API server has to be told to serve what the gate needs.
+    /// What its API server has to be told.
     pub(crate) fn api_server_flags(self) -> &'static [&'static str] {
-        if self.has_stable_mutations() {
-            return &[];
-        }
-        &[
-            "--feature-gates=MutatingAdmissionPolicy=true",
-            "--runtime-config=admissionregistration.k8s.io/v1beta1=true",
-        ]
+        if self.word == "1.35" { Self::BETA_ON } else { &[] }
     }
 
     /// The file in `cluster` that pins it, if it is not `go.mod`.
     pub(super) fn definition(self) -> Option<String> {
-        (self != Self::PINNED).then(|| format!("kubernetes/{}.mod", self.minor))
+        let minor = self.word.trim_end_matches("-plain");
+        (self != Self::PINNED).then(|| format!("kubernetes/{minor}.mod"))
     }
 }
 
@@ -69,17 +89,17 @@ impl Default for Kubernetes {
 
 impl fmt::Display for Kubernetes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.minor)
+        f.write_str(self.word)
     }
 }
 
 impl FromStr for Kubernetes {
     type Err = Error;
 
-    fn from_str(minor: &str) -> Result<Self, Self::Err> {
-        match Self::ALL.into_iter().find(|known| known.minor == minor) {
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match Self::ALL.into_iter().find(|known| known.word == word) {
             Some(found) => Ok(found),
-            None => bail!("`{minor}` is none of {}", Self::ALL.map(|known| known.minor).join(", ")),
+            None => bail!("`{word}` is none of {}", Self::ALL.map(|known| known.word).join(", ")),
         }
     }
 }
@@ -111,6 +131,9 @@ mod tests {
     fn one_that_is_not_pinned_is_refused_with_those_that_are() {
         assert_eq!("1.36".parse::<Kubernetes>().unwrap(), Kubernetes::PINNED);
         let error = "1.20".parse::<Kubernetes>().unwrap_err();
-        assert_eq!(error.to_string(), "`1.20` is none of 1.35, 1.36, 1.37");
+        assert_eq!(
+            error.to_string(),
+            "`1.20` is none of 1.34, 1.35-plain, 1.35, 1.36, 1.37"
+        );
     }
 }

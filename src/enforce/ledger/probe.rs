@@ -7,7 +7,7 @@ use crate::{
 };
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use kube::{
-    Api, Client, ResourceExt,
+    Api, Client,
     api::{ObjectMeta, PostParams},
     runtime::reflector::ObjectRef,
 };
@@ -17,11 +17,9 @@ use vouchsafe_api::{Clearance, environment::status::Probe};
 /// The ledger of the probe namespace: empty but for one protected name, by which the barrier sees that it was read.
 pub(super) fn ledger(context: &Context, nonce: &str) -> Value {
     let namespace = &context.settings.probe_namespace;
-    let found = context.world.namespaces.get(&ObjectRef::new(namespace));
-    let uid = found.and_then(|namespace| namespace.uid()).unwrap_or_default();
     json!({
         "environment": context.world.label_of(namespace, ENVIRONMENT),
-        "namespaceUid": uid,
+        "namespaceUid": context.world.uid_of(namespace),
         "enforcement": "Hold",
         "nonce": nonce,
         "token": token::injected(),

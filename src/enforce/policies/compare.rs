@@ -97,9 +97,34 @@ pub(super) fn compare(shipped: &Shipped, installed: &BTreeMap<Name, Value>) -> C
 fn filled(spec: &Value) -> Value {
     let mut spec = spec.clone();
     one_break(&mut spec);
-    let Some(fields) = spec.as_object_mut() else {
-        return spec;
-    };
+    match &mut spec {
+        Value::Object(fields) => fill(fields),
+        Value::Array(webhooks) => webhooks
+            .iter_mut()
+            .filter_map(Value::as_object_mut)
+            .for_each(fill_webhook),
+        _ => {}
+    }
+    spec
+}
+
+/// Those of a webhook.
+fn fill_webhook(fields: &mut Map<String, Value>) {
+    for (name, value) in [
+        ("failurePolicy", json!("Fail")),
+        ("matchPolicy", json!("Equivalent")),
+        ("namespaceSelector", json!({})),
+        ("objectSelector", json!({})),
+        ("reinvocationPolicy", json!("Never")),
+        ("timeoutSeconds", json!(10)),
+    ] {
+        default(fields, name, value);
+    }
+    scoped(fields.get_mut("rules"));
+}
+
+/// Those of a policy or a binding.
+fn fill(fields: &mut Map<String, Value>) {
     if !fields.contains_key("policyName") {
         default(fields, "failurePolicy", json!("Fail"));
     }
@@ -109,13 +134,17 @@ fn filled(spec: &Value) -> Value {
             default(resources, "namespaceSelector", json!({}));
             default(resources, "objectSelector", json!({}));
             for rules in ["resourceRules", "excludeResourceRules"] {
-                let rules = resources.get_mut(rules).and_then(Value::as_array_mut);
-                let rules = rules.into_iter().flatten().filter_map(Value::as_object_mut);
-                rules.for_each(|rule| default(rule, "scope", json!("*")));
+                scoped(resources.get_mut(rules));
             }
         }
     }
-    spec
+}
+
+fn scoped(rules: Option<&mut Value>) {
+    let rules = rules.and_then(Value::as_array_mut).into_iter().flatten();
+    rules
+        .filter_map(Value::as_object_mut)
+        .for_each(|rule| default(rule, "scope", json!("*")));
 }
 
 /// Between two lines one line break and no blanks: kustomize writes one more where a line of folded text is set in. To CEL it is the same, as
@@ -141,7 +170,7 @@ mod tests {
     use super::*;
 
     fn shipped() -> Shipped {
-        Shipped::new("system:serviceaccount:vouchsafe-system:vouchsafe", &[]).unwrap()
+        Shipped::of("system:serviceaccount:vouchsafe-system:vouchsafe", &[], false).unwrap()
     }
 
     fn name(kind: &'static str, name: &str) -> Name {
@@ -251,6 +280,35 @@ mod tests {
                 "{words}"
             );
             assert!(words.contains("helm upgrade"), "{words}");
+        }
+    }
+
+    #[test]
+    fn webhooks_are_compared_but_for_where_they_are_asked() {
+        let shipped = Shipped::of("system:serviceaccount:vouchsafe-system:vouchsafe", &[], true).unwrap();
+        let hold = name("MutatingWebhookConfiguration", "vouchsafe-hold");
+        let with = |change: &dyn Fn(&mut Value)| {
+            let mut installed = shipped.specs.clone();
+            change(installed.get_mut(&hold).unwrap().pointer_mut("/0").unwrap());
+            compare(&shipped, &installed).state()
+        };
+        assert_eq!(with(&|_| {}), InstalledPolicies::Current);
+        assert_eq!(
+            with(&|webhook| fill_webhook(webhook.as_object_mut().unwrap())),
+            InstalledPolicies::Current
+        );
+        for (field, value) in [
+            ("failurePolicy", json!("Fail")),
+            ("namespaceSelector", json!({})),
+            ("objectSelector", json!({"matchLabels": {"app": "a"}})),
+            ("matchConditions", json!([{"name": "never", "expression": "false"}])),
+            ("rules", json!([])),
+        ] {
+            assert_eq!(
+                with(&|webhook| webhook[field] = value.clone()),
+                InstalledPolicies::Changed,
+                "{field}"
+            );
         }
     }
 

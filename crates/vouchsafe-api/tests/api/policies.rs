@@ -39,8 +39,19 @@ fn documents(text: &str) -> Vec<Value> {
         .collect()
 }
 
+/// What asks an operator, where the API server serves no mutating policies.
+fn webhooks() -> Vec<Value> {
+    let found = texts().iter().flat_map(|(_, text)| documents(text)).find(is_webhook);
+    found.unwrap()["webhooks"].as_array().unwrap().clone()
+}
+
+fn is_webhook(document: &Value) -> bool {
+    document["kind"] == "MutatingWebhookConfiguration"
+}
+
 fn all() -> Vec<Value> {
-    texts().iter().flat_map(|(_, text)| documents(text)).collect()
+    let documents = texts().iter().flat_map(|(_, text)| documents(text)).collect::<Vec<_>>();
+    documents.into_iter().filter(|document| !is_webhook(document)).collect()
 }
 
 /// The policy of that name.
@@ -76,6 +87,7 @@ fn these_are_all() {
         "pod-updates",
         "pods",
         "stamp",
+        "webhooks",
         "workloads",
     ];
     assert_eq!(names, expected);
@@ -92,6 +104,49 @@ fn who_holds_and_who_judges_compare_alike() {
         .and_then(|(_, held)| held.strip_suffix(") > 0)"));
     assert_eq!(words(held.unwrap()), words(judged));
     assert!(judged.len() > 1000);
+}
+
+/// Whoever holds is asked about the same, be it a policy or a webhook: another rule or selector would be a pod that is refused and never held.
+#[test]
+fn webhooks_are_asked_about_what_mutating_policies_are() {
+    for (webhook, by) in [
+        ("pods.hold.vouchsafe.dev", vec!["vouchsafe-hold"]),
+        ("jobs.hold.vouchsafe.dev", vec!["vouchsafe-hold-jobs"]),
+        (
+            "stamp.vouchsafe.dev",
+            vec!["vouchsafe-stamp", "vouchsafe-stamp-promotions"],
+        ),
+    ] {
+        let webhook = webhooks().into_iter().find(|found| found["name"] == webhook).unwrap();
+        let policies: Vec<_> = by.into_iter().map(policy).collect();
+        let spec = &policies[0]["spec"];
+        assert_eq!(
+            webhook["namespaceSelector"], spec["matchConstraints"]["namespaceSelector"],
+            "{webhook}"
+        );
+        assert_eq!(webhook["reinvocationPolicy"], spec["reinvocationPolicy"], "{webhook}");
+        let resources = |rule: &Value| rule["resources"].as_array().unwrap().clone();
+        let mut rule = webhook["rules"][0].clone();
+        let (asked, rules) = (
+            resources(&rule),
+            policies.iter().map(|policy| &policy["spec"]["matchConstraints"]),
+        );
+        let rules: Vec<_> = rules
+            .map(|constraints| constraints["resourceRules"][0].clone())
+            .collect();
+        let expected: Vec<_> = rules.iter().flat_map(resources).collect();
+        assert_eq!(asked, expected);
+        rule["resources"] = rules[0]["resources"].clone();
+        assert_eq!(rule, rules[0]);
+        // What cannot be asked about is judged as it is; a grant that nobody stamped would be refused for a reason that nobody understands.
+        let grants = webhook["name"] == "stamp.vouchsafe.dev";
+        assert_eq!(webhook["failurePolicy"], if grants { "Fail" } else { "Ignore" });
+    }
+    let pods = webhooks().remove(0);
+    assert_eq!(
+        pods["matchConditions"][0],
+        policy("vouchsafe-hold")["spec"]["matchConditions"][0]
+    );
 }
 
 /// Warnings and refusals speak of the same templates.
@@ -202,8 +257,13 @@ fn every_subresource_is_listed() {
 #[test]
 fn the_chart_finds_what_it_replaces() {
     for (name, text) in texts() {
-        let mentions = text.matches("vouchsafe-system").count();
-        assert_eq!(mentions, text.matches(&format!("'{OPERATOR}'")).count(), "{name}");
+        let services = ["/hold", "/stamp"].map(|path| {
+            let service =
+                format!("{{service: {{namespace: vouchsafe-system, name: vouchsafe-webhook, path: {path}}}}}");
+            text.matches(&service).count()
+        });
+        let known = text.matches(&format!("'{OPERATOR}'")).count() + services.iter().sum::<usize>();
+        assert_eq!(text.matches("vouchsafe-system").count(), known, "{name}");
         assert_eq!(text.matches(GATES).count(), usize::from(name == "pods"), "{name}");
     }
 }

@@ -212,6 +212,10 @@ pub(super) const USING: &[Step] = &[
         )],
     ),
     Step(
+        "docs/book/webhook.md",
+        &[("kubectl get vsenv -o custom-columns", Says("Held"))],
+    ),
+    Step(
         "docs/book/upgrade.md",
         &[("helm upgrade vouchsafe", Says("STATUS: deployed"))],
     ),

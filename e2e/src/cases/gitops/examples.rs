@@ -141,7 +141,8 @@ fn waves() -> Result<()> {
 /// The operator runs and writes no field of what the chart renders; the API server gives none another form.
 async fn chart_in_sync(cx: Context) -> Result<()> {
     cx.operator().await?;
-    let rendered = chart::template(cx.cluster().tools(), cx.admin(), &json!({"replicas": 0}))?;
+    let values = json!({"replicas": 0, "webhook": {"url": chart::asked_at(cx.cluster())}});
+    let rendered = chart::template(cx.cluster().tools(), cx.admin(), &values)?;
     // The pod of `helm test` is no part of what is installed.
     let rendered = rendered.arg("--skip-tests");
     let objects = chart::objects(&rendered.must().await?)?;

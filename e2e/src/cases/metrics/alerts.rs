@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 const MINUTES: i64 = 15;
 
 /// `n` in a line is the minute, so that counters count.
-const ALERTS: [(&str, &[&str], &[&str]); 8] = [
+const ALERTS: [(&str, &[&str], &[&str]); 9] = [
     (
         "VouchsafeNotEnforced",
         &[
@@ -20,6 +20,11 @@ const ALERTS: [(&str, &[&str], &[&str]); 8] = [
             r#"environment_enforced{environment="dev",enforcement="Observe"} 0"#,
         ],
         &[r#"environment_enforced{environment="prod",enforcement="Hold"} 0"#],
+    ),
+    (
+        "VouchsafeDoesNotHold",
+        &[r#"environment_holds{environment="prod"} 1"#],
+        &[r#"environment_holds{environment="prod"} 0"#],
     ),
     (
         "VouchsafeNobodyLeads",

@@ -1,7 +1,7 @@
 //! What is done to policies and bindings, and how they become again what they were.
 
 use crate::{
-    attempt::{patch, policies},
+    attempt::{installed_kinds, patch, policies},
     suite::Context,
 };
 use anyhow::{Context as _, Result, ensure};
@@ -16,7 +16,8 @@ use vouchsafe_api::environment::status::InstalledPolicies;
 const POLICY: &str = "ValidatingAdmissionPolicy";
 pub(super) const BINDING: &str = "ValidatingAdmissionPolicyBinding";
 const MUTATION: &str = "MutatingAdmissionPolicy";
-pub(super) const MUTATION_BINDING: &str = "MutatingAdmissionPolicyBinding";
+const MUTATION_BINDING: &str = "MutatingAdmissionPolicyBinding";
+const WEBHOOK: &str = "MutatingWebhookConfiguration";
 /// A binding of a policy of ours that is not ours.
 const FOREIGN: &str = "somebodys";
 
@@ -25,6 +26,13 @@ pub(super) enum Done {
     Deleted,
     Edited(&'static str, Value),
     Bound,
+}
+
+/// Whether what is installed says something else.
+fn differs(now: &DynamicObject, before: &DynamicObject) -> bool {
+    ["spec", "webhooks"]
+        .iter()
+        .any(|field| now.data.get(field) != before.data.get(field))
 }
 
 pub(super) struct Disturbance {
@@ -49,14 +57,24 @@ pub(super) fn disturbance(what: &'static str, kind: &'static str, name: &'static
     }
 }
 
-pub(super) fn disturbances() -> Vec<Disturbance> {
+/// The kind of what holds, and that of which nothing holds when it is taken away.
+pub(super) fn holding(cx: &Context) -> (&'static str, &'static str) {
+    if cx.cluster().tools().kubernetes().serves_mutations() {
+        (MUTATION, MUTATION_BINDING)
+    } else {
+        (WEBHOOK, WEBHOOK)
+    }
+}
+
+pub(super) fn disturbances(cx: &Context) -> Vec<Disturbance> {
+    let (mutation, _) = holding(cx);
     let edited = |at, to| Done::Edited(at, to);
     let never = json!([{"name": "never", "expression": "false"}]);
     let errs = json!([{"name": "errs", "expression": "object.spec.containers[99].image == ''"}]);
     vec![
         disturbance("a binding deleted", BINDING, "vouchsafe-pods", Done::Deleted),
         disturbance("a policy deleted", POLICY, "vouchsafe-ledger", Done::Deleted),
-        disturbance("a mutation deleted", MUTATION, "vouchsafe-hold", Done::Deleted),
+        disturbance("a mutation deleted", mutation, "vouchsafe-hold", Done::Deleted),
         disturbance(
             "an expression edited",
             POLICY,
@@ -86,13 +104,13 @@ pub(super) fn disturbances() -> Vec<Disturbance> {
         ),
         disturbance(
             "a mutation that does nothing any more",
-            MUTATION,
+            mutation,
             "vouchsafe-hold",
             edited("/matchConditions", never),
         ),
         disturbance(
             "a mutation that fails",
-            MUTATION,
+            mutation,
             "vouchsafe-hold",
             edited("/matchConditions", errs),
         ),
@@ -109,7 +127,7 @@ pub(super) struct Policies {
 impl Policies {
     pub(super) async fn as_installed(cx: &Context) -> Result<Self> {
         let (mut apis, mut before) = (BTreeMap::new(), BTreeMap::new());
-        for kind in [POLICY, BINDING, MUTATION, MUTATION_BINDING] {
+        for kind in installed_kinds(cx.cluster()) {
             let api = policies(cx.cluster(), kind);
             for object in api.list(&ListParams::default()).await? {
                 if object.name_any().starts_with("vouchsafe-") {
@@ -167,7 +185,10 @@ impl Policies {
         let Disturbance { kind, name, .. } = disturbance;
         match &disturbance.done {
             Done::Deleted => self.delete(kind, name).await,
-            Done::Edited(at, to) => self.edit(kind, name, &format!("/spec{at}"), to).await,
+            Done::Edited(at, to) => {
+                let place = if *kind == WEBHOOK { "/webhooks/0" } else { "/spec" };
+                self.edit(kind, name, &format!("{place}{at}"), to).await
+            }
             Done::Bound => self.bind().await,
         }
     }
@@ -188,7 +209,7 @@ impl Policies {
                     object.metadata.managed_fields = None;
                     api.create(&PostParams::default(), &object).await?;
                 }
-                Some(mut now) if now.data.get("spec") != before.data.get("spec") || now.labels() != before.labels() => {
+                Some(mut now) if differs(&now, before) || now.labels() != before.labels() => {
                     now.data.clone_from(&before.data);
                     now.metadata.labels.clone_from(&before.metadata.labels);
                     now.metadata.annotations.clone_from(&before.metadata.annotations);
