@@ -128,6 +128,10 @@ pub fn settle() -> Result<()> {
     }
     real_node::ip("link set lo up")?;
     real_node::ip(&format!("addr add {}/32 dev lo", real_node::SERVES))?;
+    // A machine has a route to the addresses of Services, by which its own programs reach them: the API server asks webhooks there.
+    real_node::ip("link add services type bridge")?;
+    real_node::ip("link set services up")?;
+    real_node::ip(&format!("route add {} dev services", real_node::SERVICES))?;
     let mount = Command::new("/bin/mount")
         .args(["-t", "tmpfs", "tmpfs", "/run"])
         .output();

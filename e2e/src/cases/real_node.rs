@@ -264,7 +264,7 @@ async fn out_of_memory(cx: Context) -> Result<()> {
         ..agent(&cx, "Refund everything.")?
     };
     stage.apply(&other.objects()).await?;
-    stage.held(&other.selector(), 1).await?;
+    stage.kept_out(&other.selector(), 1).await?;
     stage.nothing_ran(&other.selector()).await?;
     cx.admin()
         .kubectl(["rollout", "undo", &deployment, "-n", NAMESPACE])

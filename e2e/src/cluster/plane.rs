@@ -360,7 +360,7 @@ fn api_server(nodes: Nodes, folder: &Path, store: u16, port: u16) -> Vec<String>
         "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
         format!("--service-account-key-file={}", file(folder, "accounts.pub")),
         format!("--service-account-signing-key-file={}", file(folder, "accounts.key")),
-        "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
+        format!("--service-cluster-ip-range={}", real_node::SERVICES),
         "--allow-privileged=true".to_owned(),
         "--profiling=false".to_owned(),
         format!("--audit-policy-file={}", file(folder, "audit.yaml")),

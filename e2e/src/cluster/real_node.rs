@@ -20,6 +20,8 @@ pub(super) const USER: &str = "system:node:real-1";
 pub(super) const ADDRESS: &str = "10.88.0.1";
 /// Where this machine serves what the node and its pods fetch. Tools take it for a registry of a private network, and speak plain HTTP to it.
 pub(crate) const SERVES: &str = "10.99.0.1";
+/// The addresses of Services.
+pub(crate) const SERVICES: &str = "10.96.0.0/16";
 /// The bridge between the pods.
 const BRIDGE: &str = "pods0";
 const PODS: &str = "10.88.0.0/16";
