@@ -29,9 +29,9 @@ use tokio::{
 /// Connections at the same time; more wait.
 const CONNECTIONS: usize = 64;
 /// Longer nobody takes to say what they want.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of a request's head.
-const HEAD: usize = 16 * 1024;
+pub(crate) const HEAD: usize = 16 * 1024;
 
 /// What is known of the operator's health.
 #[derive(Debug, Default)]
@@ -52,12 +52,12 @@ impl Health {
         self.admitted.store(admitted, Ordering::Relaxed);
     }
 
-    /// A certificate has to be there before anybody can ask.
+    /// Where its certificate is kept has to be read before anybody can ask.
     pub(crate) fn awaits_certificate(&self) {
         self.uncertified.store(true, Ordering::Relaxed);
     }
 
-    /// It is there.
+    /// It was read.
     pub(crate) fn certified(&self) {
         self.uncertified.store(false, Ordering::Relaxed);
     }
@@ -68,9 +68,7 @@ impl Health {
             return Some("the watches have not listed what is there yet");
         }
         if self.uncertified.load(Ordering::Relaxed) {
-            return Some(
-                "the webhook has no certificate yet: the operator that leads makes it, in the Secret vouchsafe-webhook",
-            );
+            return Some("the Secret vouchsafe-webhook cannot be read, where the webhook's certificate is kept");
         }
         let admitted = self.admitted.load(Ordering::Relaxed);
         admitted.then_some("an uncleared pod was let in by the probe: the policies are not installed or not in force")

@@ -1,7 +1,7 @@
 //! What holds, suspends and stamps where the API server serves no mutating policies: the same as `hold.yaml` and `stamp.yaml` do where it does.
 //!
-//! Takes admission reviews by TLS, and the ledgers that the watches keep; gives patches. It refuses nothing, and what it changes is judged by
-//! the validating policies, so that a webhook that is down, slow or lied to lets nothing in.
+//! Takes admission reviews by TLS, and the ledgers that the watches keep; gives patches. It refuses nothing, and pods are judged by the
+//! validating policies afterwards, so that a webhook that is down, slow or lied to lets none in.
 
 mod authority;
 mod certificates;

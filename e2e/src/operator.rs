@@ -8,7 +8,6 @@ use crate::{
     process::{Process, Program, last_lines},
     registries::Registries,
     users::User,
-    web,
 };
 use anyhow::{Context, Result, anyhow, bail};
 use k8s_openapi::api::{
@@ -126,21 +125,23 @@ impl Operator {
     /// # Errors
     /// When it ends or does not get ready, with the end of its log.
     pub async fn start(&self) -> Result<()> {
-        self.begin().await?;
+        let before = std::fs::metadata(&self.log).map_or(0, |log| log.len());
+        self.begin(before).await?;
         match &self.asked_by {
-            Some(admin) => self.is_asked(admin).await,
+            Some(admin) => self.is_asked(admin, before).await,
             None => Ok(()),
         }
     }
 
     /// Waits until its certificate is shown, and the API server was told whom to trust.
-    async fn is_asked(&self, admin: &Client) -> Result<()> {
+    async fn is_asked(&self, admin: &Client, before: u64) -> Result<()> {
         let configurations: Api<MutatingWebhookConfiguration> = Api::all(admin.clone());
-        let ready = format!("http://{}/readyz", self.address);
         until("the operator to be asked by the API server", || async {
-            let answer = web::get(&ready).await?;
-            if !answer.status.is_success() {
-                return Ok(Look::NotYet(answer.text()));
+            if !self
+                .said_since(before)?
+                .contains("a certificate is shown to the API server")
+            {
+                return Ok(Look::NotYet(last_lines(&self.log)));
             }
             let found = configurations.get("vouchsafe-hold").await?.webhooks.unwrap_or_default();
             let trusted = found.iter().all(|webhook| webhook.client_config.ca_bundle.is_some());
@@ -150,8 +151,7 @@ impl Operator {
         .map(drop)
     }
 
-    async fn begin(&self) -> Result<()> {
-        let before = std::fs::metadata(&self.log).map_or(0, |log| log.len());
+    async fn begin(&self, before: u64) -> Result<()> {
         let process = Process::start(&self.program, &self.log)?;
         *self.process()? = Some(process);
         let ended = until("the operator to be ready", || async {

@@ -72,9 +72,10 @@ async fn turn(context: &Context, host: &str) -> Result<String, Failure> {
         tracing::info!(event = "webhook", host, "certificates were made");
     }
     let bundle = due.or(known).map(|held| held.bundle()).unwrap_or_default();
-    for name in CONFIGURATIONS {
-        trust(context, name, &bundle).await?;
-    }
+    // One that cannot be written keeps no other from being written.
+    let [hold, default] = CONFIGURATIONS.map(|name| trust(context, name, &bundle));
+    let (hold, default) = tokio::join!(hold, default);
+    hold.and(default)?;
     Ok(bundle)
 }
 

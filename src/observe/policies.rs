@@ -1,4 +1,4 @@
-//! When the admission policies of the cluster change.
+//! When the admission policies of the cluster, or webhooks in their place, change.
 //!
 //! Takes a client; gives a word whenever one of them came, went or changed. What they say is read by whoever compares it.
 

@@ -31,7 +31,7 @@ pub(crate) struct OperatorArgs {
     )]
     webhook_listen: Option<SocketAddr>,
     /// The name or address by which the API server asks the webhook.
-    #[arg(long, env = "VOUCHSAFE_WEBHOOK_HOST", value_name = "NAME")]
+    #[arg(long, env = "VOUCHSAFE_WEBHOOK_HOST", value_name = "NAME", value_parser = host)]
     webhook_host: Option<String>,
     /// The operator's own namespace, where its Lease is.
     #[arg(long, default_value = "vouchsafe-system", env = "POD_NAMESPACE")]
@@ -135,6 +135,13 @@ impl OperatorArgs {
             webhook: self.webhook_host.clone().filter(|_| self.webhook_listen.is_some()),
         })
     }
+}
+
+/// A name or an address, as it stands in a certificate.
+fn host(text: &str) -> Result<String, &'static str> {
+    let name = rustls::pki_types::ServerName::try_from(text);
+    name.map(|_| text.to_owned())
+        .map_err(|_| "this is no name and no address; it has neither port nor brackets")
 }
 
 async fn bound(address: SocketAddr) -> Result<TcpListener, OperatorError> {

@@ -1,6 +1,6 @@
 //! Keys and certificates: an authority of ten years, and what it signs for a server for ninety days.
 //!
-//! Takes the time and a name; gives PEM. What is read of a certificate is when it begins and ends, and whether it is of a name.
+//! Takes the time and a name; gives PEM. What is read of a certificate is when it begins and ends, and whether it would be taken.
 
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 use rcgen::{
@@ -8,10 +8,11 @@ use rcgen::{
     KeyUsagePurpose, PublicKeyData, date_time_ymd,
 };
 use rustls::{
-    client::verify_server_name,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
-    server::ParsedCertificate,
+    RootCertStore,
+    client::{WebPkiServerVerifier, danger::ServerCertVerifier},
+    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
+use std::{sync::Arc, time::Duration};
 use x509_cert::der::{DecodePem, Encode};
 
 /// The authority's own name. All have the same: they differ by their keys.
@@ -143,17 +144,36 @@ impl Term {
         self.ends.as_second().saturating_sub(now.as_second()) <= seconds
     }
 
+    /// Whether it has begun and has not ended.
+    pub(super) fn is_on(self, now: Timestamp) -> bool {
+        self.begins <= now && now < self.ends
+    }
+
     /// Whether two thirds of it are over.
     pub(super) fn is_mostly_over(self, now: Timestamp) -> bool {
         self.is_nearly_over(now, (self.ends.as_second() - self.begins.as_second()) / 3)
     }
 }
 
-/// Whether a certificate is one of this name or address.
-pub(super) fn is_of(certificate: &str, host: &str) -> bool {
-    let Ok(der) = CertificateDer::from_pem_slice(certificate.as_bytes()) else {
-        return false;
-    };
-    let (read, name) = (ParsedCertificate::try_from(&der), ServerName::try_from(host));
-    matches!((read, name), (Ok(read), Ok(name)) if verify_server_name(&read, &name).is_ok())
+/// Whether whoever trusts these authorities takes a certificate for a server of this name or address.
+pub(super) fn is_trusted(bundle: &str, certificate: &str, host: &str, now: Timestamp) -> bool {
+    verified(bundle, certificate, host, now).is_some()
+}
+
+fn verified(bundle: &str, certificate: &str, host: &str, now: Timestamp) -> Option<()> {
+    let mut roots = RootCertStore::empty();
+    for authority in CertificateDer::pem_slice_iter(bundle.as_bytes()) {
+        roots.add(authority.ok()?).ok()?;
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .ok()?;
+    let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).ok()?;
+    let name = ServerName::try_from(host).ok()?;
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(now.as_second()).ok()?));
+    verifier
+        .verify_server_cert(&certificate, &[], &name, &[], now)
+        .ok()
+        .map(drop)
 }

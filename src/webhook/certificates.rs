@@ -3,7 +3,7 @@
 //! The API server trusts all authorities at once. A new one is told to it days before it signs anything, and an old one stays until it has
 //! ended, so that whichever certificate a replica still shows is trusted.
 
-use super::authority::{MakeError, Pair, Term, is_of};
+use super::authority::{MakeError, Pair, Term, is_trusted};
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use rustls::{
@@ -82,18 +82,12 @@ impl Certificates {
 
     /// What there has to be instead of what is known, for a server of this name; none when nothing is due.
     pub(crate) fn due(known: Option<&Self>, host: &str, now: Timestamp) -> Result<Option<Self>, MakeError> {
-        let ended = |certificate: &str| Term::of(certificate).is_none_or(|term| term.is_nearly_over(now, 0));
-        let Some(known) = known.filter(|known| !ended(&known.authority.certificate)) else {
-            let authority = Pair::authority(now)?;
-            return Ok(Some(Self {
-                served: authority.signs(host, now)?,
-                authority,
-                successor: None,
-                predecessor: None,
-            }));
+        let is_on = |certificate: &str| Term::of(certificate).is_some_and(|term| term.is_on(now));
+        let Some(known) = known.filter(|known| is_on(&known.authority.certificate)) else {
+            return Self::anew(host, now).map(Some);
         };
         let mut due = known.clone();
-        due.predecessor = due.predecessor.filter(|certificate| !ended(certificate));
+        due.predecessor = due.predecessor.filter(|certificate| is_on(certificate));
         match due.successor.take() {
             Some(successor) if signs(&successor, now) => {
                 let before = std::mem::replace(&mut due.authority, successor);
@@ -104,12 +98,30 @@ impl Certificates {
             None if is_near(&due.authority, now) => due.successor = Some(Pair::authority(now)?),
             None => {}
         }
-        let is_good = Term::of(&due.served.certificate).is_some_and(|term| !term.is_mostly_over(now))
-            && is_of(&due.served.certificate, host);
-        if !is_good {
+        let is_fresh = Term::of(&due.served.certificate).is_some_and(|term| !term.is_mostly_over(now));
+        if !is_fresh || !due.is_taken(host, now) {
             due.served = due.authority.signs(host, now)?;
         }
+        if !due.is_taken(host, now) {
+            // Whatever it was that stood there, it is no authority.
+            return Self::anew(host, now).map(Some);
+        }
         Ok((due != *known).then_some(due))
+    }
+
+    fn anew(host: &str, now: Timestamp) -> Result<Self, MakeError> {
+        let authority = Pair::authority(now)?;
+        Ok(Self {
+            served: authority.signs(host, now)?,
+            authority,
+            successor: None,
+            predecessor: None,
+        })
+    }
+
+    /// Whether whoever trusts the bundle takes what is served.
+    fn is_taken(&self, host: &str, now: Timestamp) -> bool {
+        is_trusted(&self.bundle(), &self.served.certificate, host, now)
     }
 
     /// What a server shows.
@@ -138,12 +150,6 @@ fn is_near(authority: &Pair, now: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustls::{
-        RootCertStore,
-        client::WebPkiServerVerifier,
-        pki_types::{ServerName, UnixTime},
-    };
-    use std::time::Duration;
 
     const HOST: &str = "vouchsafe-webhook.vouchsafe-system.svc";
 
@@ -157,19 +163,7 @@ mod tests {
 
     /// Whether whoever trusts `bundle` takes what is shown.
     fn trusts(bundle: &str, shown: &Certificates, days: i64) -> bool {
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(bundle.as_bytes()) {
-            roots.add(certificate.unwrap()).unwrap();
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-            .build()
-            .unwrap();
-        let certificate = CertificateDer::from_pem_slice(shown.served.certificate.as_bytes()).unwrap();
-        let now = UnixTime::since_unix_epoch(Duration::from_secs(at(days).as_second().unsigned_abs()));
-        use rustls::client::danger::ServerCertVerifier;
-        let name = ServerName::try_from(HOST).unwrap();
-        verifier.verify_server_cert(&certificate, &[], &name, &[], now).is_ok()
+        is_trusted(bundle, &shown.served.certificate, HOST, at(days))
     }
 
     #[test]
@@ -184,7 +178,8 @@ mod tests {
         for host in ["127.0.0.1", "elsewhere.svc"] {
             let other = Certificates::due(Some(&first), host, at(0)).unwrap().unwrap();
             assert_eq!(other.bundle(), first.bundle());
-            assert!(is_of(&other.served.certificate, host) && !is_of(&other.served.certificate, HOST));
+            let is_of = |host| is_trusted(&first.bundle(), &other.served.certificate, host, at(0));
+            assert!(is_of(host) && !is_of(HOST));
         }
     }
 
@@ -207,6 +202,25 @@ mod tests {
             }
         }
         assert_eq!(Certificates::read(&BTreeMap::new()), None);
+        // A whole pair of somebody else in the place of one of ours.
+        for name in ["ca", "tls"] {
+            let mut data = first.data();
+            for end in ["crt", "key"] {
+                let key = format!("{name}.{end}");
+                data.insert(key.clone(), other[&key].clone());
+            }
+            let mended = made(Certificates::read(&data).as_ref(), 0).unwrap();
+            assert!(trusts(&mended.bundle(), &mended, 0), "{name}");
+        }
+        // One of a clock that was ahead, and one that is no authority.
+        let ahead = made(None, 30).unwrap();
+        assert_ne!(made(Some(&ahead), 0).unwrap().bundle(), ahead.bundle());
+        let mut data = first.data();
+        for end in ["crt", "key"] {
+            data.insert(format!("ca.{end}"), first.data()[&format!("tls.{end}")].clone());
+        }
+        let mended = made(Certificates::read(&data).as_ref(), 0).unwrap();
+        assert!(trusts(&mended.bundle(), &mended, 0));
         // One whose authority has ended is of no use to anybody.
         let later = made(Some(&first), 10 * 366).unwrap();
         assert!(trusts(&later.bundle(), &later, 10 * 366));

@@ -12,6 +12,9 @@ use vouchsafe_core::clearance::ProfileEntry;
 /// What a cleared release of a workload is claimed by.
 const RELEASE: &str = "vouchsafe.dev/release";
 
+/// Groups of a stamp; the schema refuses more.
+const MAX_GROUPS: usize = 256;
+
 /// Operations of RFC 6902, none when nothing has to change.
 pub(super) type Patch = Vec<Value>;
 
@@ -70,8 +73,9 @@ pub(super) fn stamp(object: &Value, kind: &str, user: &UserInfo) -> Patch {
     let has: BTreeSet<&str> = user.groups.iter().flatten().map(String::as_str).collect();
     let groups = match said.unwrap_or(&Value::Null) {
         Value::Null => json!(has),
-        Value::Array(said) => {
-            let missing = has.into_iter().map(Value::from).filter(|group| !said.contains(group));
+        Value::Array(said) if said.len() <= MAX_GROUPS => {
+            let there: BTreeSet<&str> = said.iter().filter_map(Value::as_str).collect();
+            let missing = has.difference(&there).map(|group| Value::from(*group));
             said.iter().cloned().chain(missing).collect()
         }
         other => other.clone(),
@@ -97,6 +101,9 @@ pub(super) fn namespace(namespace: &Value, environment: &str) -> Patch {
 
 /// Whether a profile of the ledger is like the pod.
 fn lists(ledger: &ClearanceSpec, pod: &Value) -> bool {
+    let Some(keys) = image(pod, "/spec").and_then(|image| ledger.index.get(image)) else {
+        return false;
+    };
     // Controllers leave the end of a name to the API server, which writes it after this.
     let mut named = pod.clone();
     let given = |pointer: &str| {
@@ -110,8 +117,7 @@ fn lists(ledger: &ClearanceSpec, pod: &Value) -> bool {
         metadata.insert("name".to_owned(), json!(begins));
     }
     let token = Value::Object(ledger.token.clone());
-    let keys = image(pod, "/spec").and_then(|image| ledger.index.get(image));
-    let profiles = keys.into_iter().flatten().filter_map(|key| ledger.profiles.get(key));
+    let profiles = keys.iter().filter_map(|key| ledger.profiles.get(key));
     let mut entries = profiles.filter_map(|profile| {
         let entry = serde_json::to_value(profile).ok()?;
         serde_json::from_value::<ProfileEntry>(entry).ok()

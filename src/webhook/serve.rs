@@ -6,8 +6,9 @@
 use super::{Certificates, SECRET, patch};
 use crate::{
     observe::World,
-    serve::{Health, PATIENCE, connections},
+    serve::{HEAD, Health, connections},
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
@@ -17,14 +18,9 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use k8s_openapi::api::core::v1::Secret;
-use kube::{
-    Api, Client,
-    api::DynamicObject,
-    core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview, Operation},
-    runtime::reflector::ObjectRef,
-};
-use serde_json::Value;
+use k8s_openapi::api::{authentication::v1::UserInfo, core::v1::Secret};
+use kube::{Api, Client, runtime::reflector::ObjectRef};
+use serde_json::{Value, json};
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -37,12 +33,16 @@ use vouchsafe_api::{Clearance, clearance};
 
 /// Connections at the same time: an API server asks for as many pods as are created at a time.
 const CONNECTIONS: usize = 256;
-/// Bytes of a review: an API server takes requests of 3 MiB, and its store objects of half of that. What is larger is not held, and judged.
-const MAX_REVIEW: usize = 3 << 20;
+/// Bytes of a review to hold: a profile has at most a quarter of that, so what is larger is not cleared. It is not held either, and refused.
+const MAX_HELD: usize = 512 << 10;
+/// Bytes of one to stamp: as much as an API server stores.
+const MAX_STAMPED: usize = 3 << 19;
 /// Reviews that are being received, and of those that are being read: what is read takes many times its bytes. Both together are what
 /// whoever reaches the port can make the operator use of its memory.
 const RECEIVED: usize = 64;
-const READ: usize = 2;
+const READ: usize = 1;
+/// Longer an API server does not wait, so that nobody else has to be waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it is looked whether there is another certificate.
 const LOOK: Duration = Duration::from_secs(10);
 /// The same while there is none.
@@ -55,7 +55,7 @@ type Shown = watch::Sender<Option<TlsAcceptor>>;
 struct Answers {
     world: Arc<World>,
     received: Semaphore,
-    read: Semaphore,
+    read: Arc<Semaphore>,
 }
 
 /// Serves in `tasks`: nothing until there is a certificate, which keeps the operator from being ready.
@@ -74,12 +74,13 @@ pub(crate) fn start(
     let answers = Answers {
         world: Arc::clone(world),
         received: Semaphore::new(RECEIVED),
-        read: Semaphore::new(READ),
+        read: Arc::new(Semaphore::new(READ)),
     };
     tasks.spawn(serve(listener, shown, Arc::new(answers)));
 }
 
-/// Shows what the Secret holds, as long as it is polled. Whoever leads writes it.
+/// Shows what the Secret holds, as long as it is polled. Whoever leads writes it; so one who does not lead is ready without it, because the one
+/// that leads may be an older one, without a webhook, that waits for this one to be ready.
 async fn follow(secrets: Api<Secret>, shown: Arc<Shown>, health: Arc<Health>) {
     let mut known = None;
     loop {
@@ -90,15 +91,16 @@ async fn follow(secrets: Api<Secret>, shown: Arc<Shown>, health: Arc<Health>) {
                     match found.as_ref().map(Certificates::acceptor).transpose() {
                         Ok(acceptor) => {
                             shown.send_replace(acceptor);
-                            health.certified();
+                            tracing::info!(event = "webhook", "a certificate is shown to the API server");
                             known = found;
                         }
                         Err(error) => tracing::error!(event = "webhook", %error, "the certificate cannot be used"),
                     }
                 }
+                health.certified();
             }
             Err(error) => {
-                tracing::warn!(event = "webhook", %error, secret = SECRET, "the certificate cannot be read");
+                tracing::warn!(event = "webhook", %error, secret = SECRET, "the certificate cannot be read; `helm upgrade` brings a Secret back");
             }
         }
         sleep(if known.is_some() { LOOK } else { LOOK_AGAIN }).await;
@@ -130,6 +132,7 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, answers: Arc<Answe
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
+        .max_buf_size(HEAD)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
     drop(timeout(2 * PATIENCE, served).await);
@@ -141,21 +144,26 @@ impl Answers {
         if request.method() != Method::POST {
             return refused(StatusCode::METHOD_NOT_ALLOWED, "only POST, of an AdmissionReview");
         }
+        let most = if path == "/stamp" { MAX_STAMPED } else { MAX_HELD };
         // Never closed, so a place always comes.
         let _received = self.received.acquire().await;
-        let Ok(body) = Limited::new(request.into_body(), MAX_REVIEW).collect().await else {
+        let Ok(body) = Limited::new(request.into_body(), most).collect().await else {
             return refused(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "the review is too large, or did not come",
             );
         };
-        let _read = self.read.acquire().await;
-        let review = serde_json::from_slice::<AdmissionReview<DynamicObject>>(&body.to_bytes());
-        let Some(asked) = review.ok().and_then(|review| review.try_into().ok()) else {
-            return refused(StatusCode::BAD_REQUEST, "this is no AdmissionReview");
-        };
-        let Some(answer) = reviewed(&path, &asked, &self.world) else {
-            return refused(StatusCode::NOT_FOUND, "nothing is known of such an object here");
+        let read = Arc::clone(&self.read).acquire_owned().await;
+        let (body, world) = (body.to_bytes(), Arc::clone(&self.world));
+        // Whatever somebody sends, the Lease is renewed meanwhile.
+        let answer = tokio::task::spawn_blocking(move || {
+            let _read = read;
+            reviewed(&path, &body, &world)
+        });
+        let answer = match answer.await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err((status, words))) => return refused(status, words),
+            Err(_) => return refused(StatusCode::INTERNAL_SERVER_ERROR, "this review cannot be answered"),
         };
         let mut response = Response::new(Full::new(Bytes::from(answer)));
         let json = HeaderValue::from_static("application/json");
@@ -170,29 +178,47 @@ fn refused(status: StatusCode, words: &'static str) -> Response<Full<Bytes>> {
     response
 }
 
-/// The answer to a review; none to what is not asked here.
-fn reviewed(path: &str, asked: &AdmissionRequest<DynamicObject>, world: &World) -> Option<Vec<u8>> {
-    let object = asked.object.as_ref().filter(|_| asked.operation == Operation::Create)?;
-    let object = serde_json::to_value(object).ok()?;
-    let namespace = asked.namespace.as_deref().unwrap_or_default();
-    let found = world
-        .clearances
-        .get(&ObjectRef::<Clearance>::new(clearance::NAME).within(namespace));
-    let uid = world.uid_of(namespace);
+/// The answer to a review; or what is wrong with it. It is read raw, and once: typed it would be in memory several times.
+fn reviewed(path: &str, body: &[u8], world: &World) -> Result<String, (StatusCode, &'static str)> {
+    let no_review = (StatusCode::BAD_REQUEST, "this is no AdmissionReview");
+    let unknown = (StatusCode::NOT_FOUND, "nothing is known of such an object here");
+    let mut review: Value = serde_json::from_slice(body).map_err(|_| no_review)?;
+    let mut asked = review.get_mut("request").map(Value::take).unwrap_or_default();
+    let object = asked.get_mut("object").map(Value::take).unwrap_or_default();
+    let text = |pointer: &str| asked.pointer(pointer).and_then(Value::as_str);
+    let (Some(uid), Some(kind)) = (text("/uid"), text("/kind/kind")) else {
+        return Err(no_review);
+    };
+    if text("/operation") != Some("CREATE") || !object.is_object() {
+        return Err(unknown);
+    }
+    let namespace = text("/namespace").unwrap_or_default();
+    let ledger = ObjectRef::<Clearance>::new(clearance::NAME).within(namespace);
+    let found = world.clearances.get(&ledger);
     // What was written for a namespace that had this name before says nothing.
     let ledger = found.as_ref().map(|found| &found.spec);
-    let ledger = ledger.filter(|ledger| ledger.namespace_uid == uid);
-    let patch = match (path, asked.kind.group.as_str(), asked.kind.kind.as_str()) {
+    let ledger = ledger.filter(|ledger| ledger.namespace_uid == world.uid_of(namespace));
+    let patch = match (path, text("/kind/group").unwrap_or_default(), kind) {
         ("/hold", "", "Pod") => patch::pod(&object, ledger),
         ("/hold", "batch", "Job") => patch::job(&object, ledger),
-        ("/stamp", "vouchsafe.dev", kind) => patch::stamp(&object, kind, &asked.user_info),
-        (path, "", "Namespace") => patch::namespace(&object, path.strip_prefix("/default-environment/")?),
-        _ => return None,
+        ("/stamp", "vouchsafe.dev", kind) => {
+            let user = asked.get("userInfo").cloned().unwrap_or_default();
+            let user: UserInfo = serde_json::from_value(user).map_err(|_| no_review)?;
+            patch::stamp(&object, kind, &user)
+        }
+        (path, "", "Namespace") => {
+            let environment = path.strip_prefix("/default-environment/").ok_or(unknown)?;
+            patch::namespace(&object, environment)
+        }
+        _ => return Err(unknown),
     };
-    let mut response = AdmissionResponse::from(asked);
-    if !patch.is_empty() {
-        let patch = serde_json::from_value(Value::Array(patch)).ok()?;
-        response = response.with_patch(patch).ok()?;
+    let mut response = json!({"uid": uid, "allowed": true});
+    if let Some(fields) = response.as_object_mut().filter(|_| !patch.is_empty()) {
+        fields.insert("patchType".to_owned(), json!("JSONPatch"));
+        fields.insert(
+            "patch".to_owned(),
+            json!(STANDARD.encode(Value::Array(patch).to_string())),
+        );
     }
-    serde_json::to_vec(&response.into_review()).ok()
+    Ok(json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}).to_string())
 }

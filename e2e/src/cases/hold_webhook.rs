@@ -187,6 +187,12 @@ async fn who_changes(cx: Context) -> Result<()> {
         let by_us = patched(&ours, &change).await?;
         by_us.refused_with("by the operator", "changes nothing of its webhooks but")?;
     }
+    // With an owner that is not there it would be taken away.
+    let owner = json!([{"apiVersion": "v1", "kind": "Namespace", "name": "nowhere", "uid": "00000000-0000-0000-0000-000000000000"}]);
+    for metadata in [json!({"ownerReferences": owner}), json!({"labels": {"mine": "yes"}})] {
+        let by_us = patched(&ours, &json!({"metadata": metadata})).await?;
+        by_us.refused_with("by the operator", "changes nothing of its webhooks but")?;
+    }
     for api in [&ours, &theirs] {
         let answer = patched(api, &json!({"webhooks": null})).await?;
         ensure!(

@@ -13,7 +13,10 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -142,6 +145,37 @@ pub(super) async fn anything(cx: Context) -> Result<()> {
         let answer = asked.post("/hold", &review(&stage.namespace, "Pod", &none)).await?;
         ensure!(answer.starts_with("HTTP/1.1 "), "{none}: {answer:?}");
     }
+    // What costs the reader much: many small objects, and groups that have to be compared with groups.
+    let many = json!({"metadata": {}, "spec": {"containers": vec![json!({"a": 0}); 40_000]}});
+    is(
+        &asked.post("/hold", &review(&stage.namespace, "Pod", &many)).await?,
+        "200",
+        "many objects",
+    )?;
+    let groups = |from: u32| {
+        (from..from + 60_000)
+            .map(|number| number.to_string())
+            .collect::<Vec<_>>()
+    };
+    let begun = Instant::now();
+    let promotion = json!({"spec": {"requestedBy": {"groups": groups(0)}}});
+    let mut crowd: Value = serde_json::from_slice(&review(&stage.namespace, "Promotion", &promotion))?;
+    if let Some(request) = crowd.get_mut("request").and_then(Value::as_object_mut) {
+        request.insert(
+            "kind".to_owned(),
+            json!({"group": "vouchsafe.dev", "version": "v1alpha1", "kind": "Promotion"}),
+        );
+        request.insert(
+            "userInfo".to_owned(),
+            json!({"username": "anybody", "groups": groups(60_000)}),
+        );
+    }
+    is(
+        &asked.post("/stamp", crowd.to_string().as_bytes()).await?,
+        "200",
+        "many groups",
+    )?;
+    ensure!(begun.elapsed() < PATIENCE / 2, "many groups took {:?}", begun.elapsed());
     // The same is said of every namespace where it is not cleared, also of those that are not there.
     let mut told = Vec::new();
     for namespace in [stage.namespace.as_str(), "kube-system", "nowhere", ""] {
